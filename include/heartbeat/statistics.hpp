@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: BSL-1.0
+// What a registry counts, as a plain snapshot: enough to see that it falls behind, that a server is lost, or that a
+// transport misbehaves. Read next: registry.hpp.
+#pragma once
+
+#include <array>
+#include <bit>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+#include <heartbeat/end.hpp>
+
+namespace heartbeat {
+
+/// How many beats were how late: sent later than scheduled, in powers of two of a microsecond.
+struct LatenessHistogram {
+  static constexpr std::size_t buckets = 40;
+
+  /// Bucket 0 holds less than 1 us, bucket i less than 2^i us, the last one everything above.
+  std::array<std::uint64_t, buckets> counts{};
+
+  constexpr void add(std::int64_t nanoseconds) noexcept {
+    const auto microseconds = static_cast<std::uint64_t>(nanoseconds > 0 ? nanoseconds / 1000 : 0);
+    const auto bucket = static_cast<std::size_t>(std::bit_width(microseconds));
+    ++counts[bucket < buckets ? bucket : buckets - 1];
+  }
+
+  constexpr void add(const LatenessHistogram& other) noexcept {
+    for (std::size_t i = 0; i < buckets; ++i)
+      counts[i] += other.counts[i];
+  }
+
+  /// An upper bound of the lateness that `share` (of [0, 1]) of all beats did not exceed; exact up to a factor of two.
+  [[nodiscard]] constexpr std::chrono::microseconds quantile(double share) const noexcept {
+    std::uint64_t total = 0;
+    for (const std::uint64_t count : counts)
+      total += count;
+    std::uint64_t seen = 0;
+    for (std::size_t i = 0; i < buckets; ++i) {
+      seen += counts[i];
+      if (seen != 0 && static_cast<double>(seen) >= share * static_cast<double>(total)) {
+        return std::chrono::microseconds{std::int64_t{1} << i};
+      }
+    }
+    return std::chrono::microseconds{0};
+  }
+};
+
+/// A registry's counters since it was made. Each shard is read at one moment, the shards one after the other: sums over
+/// what has come to rest add up exactly, sums over what is under way may be off by what happened in between.
+struct Statistics {
+  // Heartbeats. started == running + the sum of ended.
+  std::uint64_t started = 0;
+  std::uint64_t running = 0;
+  std::array<std::uint64_t, 6> ended{};  ///< by EndReason
+
+  // Beats. sent == acknowledged + gone + failed + timed_out + discarded + in_flight.
+  std::uint64_t sent = 0;
+  std::uint64_t acknowledged = 0;
+  std::uint64_t gone = 0;
+  std::uint64_t failed = 0;  ///< answered with a failure, dropped, or given a ttl that makes no sense
+  std::uint64_t timed_out = 0;
+  std::uint64_t discarded = 0;  ///< in flight when their heartbeat ended
+  std::uint64_t in_flight = 0;
+  std::uint64_t not_sent = 0;   ///< could not be sent: an earlier call of the key was stuck, or no memory
+  std::uint64_t skipped = 0;    ///< could not be sent in time, or fell to a retry (G7)
+  std::uint64_t withheld = 0;   ///< not sent for want of progress
+  std::uint64_t time_gaps = 0;  ///< wake-ups that came so late that the process must have been away
+  LatenessHistogram lateness;   ///< of the beats sent
+  std::chrono::nanoseconds least_slack = std::chrono::nanoseconds::max();  ///< validity left at an acknowledgement
+
+  // Closes. closes_wanted == closes_done + closes_failed + closes_skipped + those under way.
+  std::uint64_t closes_wanted = 0;
+  std::uint64_t closes_done = 0;
+  std::uint64_t closes_failed = 0;   ///< answered with an error, or timed out
+  std::uint64_t closes_skipped = 0;  ///< not sent any more, because the registry was shut down
+
+  // Transports that misbehave.
+  std::uint64_t late_answers = 0;    ///< to a beat that nobody waited for any more
+  std::uint64_t second_answers = 0;  ///< ignored
+  std::uint64_t threw = 0;
+
+  // Events.
+  std::uint64_t events_told = 0;
+  std::uint64_t events_dropped = 0;  ///< never an end
+  std::uint64_t sink_threw = 0;
+
+  /// Heartbeats that ended for `reason`.
+  [[nodiscard]] constexpr std::uint64_t ended_for(EndReason reason) const noexcept {
+    return ended[static_cast<std::size_t>(reason)];
+  }
+};
+
+}  // namespace heartbeat

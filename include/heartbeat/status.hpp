@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: BSL-1.0
+// How one heartbeat stands, as a value: what looking at a registry gives. Read next: registry.hpp.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include <heartbeat/boot_clock.hpp>
+#include <heartbeat/clock.hpp>
+
+namespace heartbeat {
+
+/// What a running heartbeat is doing.
+enum class HeartbeatState : std::uint8_t {
+  held,       ///< waits until the server has closed the same key's previous session
+  waiting,    ///< for the time of its next beat
+  ready,      ///< its beat is due
+  in_flight,  ///< its answer is being waited for
+};
+
+/// The state in the words of the enumerator.
+[[nodiscard]] constexpr std::string_view to_string(HeartbeatState state) noexcept {
+  switch (state) {
+    case HeartbeatState::held:
+      return "held";
+    case HeartbeatState::waiting:
+      return "waiting";
+    case HeartbeatState::ready:
+      return "ready";
+    case HeartbeatState::in_flight:
+      return "in_flight";
+  }
+  return "unknown";
+}
+
+/// One running heartbeat at the moment it was looked at.
+template <class Key, class C = BootClock>
+struct HeartbeatStatus {
+  Key key;
+  std::uint64_t generation;
+  HeartbeatState state;
+  std::optional<typename C::time_point> valid_until;  ///< none before the first acknowledgement
+  bool is_in_jeopardy;                                ///< a beat has failed and the session is still valid
+  std::uint32_t failures;                             ///< in a row
+};
+
+}  // namespace heartbeat
