@@ -84,7 +84,7 @@ inline const char* message_of(errc code) noexcept {
     case errc::floor_above_interval:
       return "floor must not exceed interval";
     case errc::attempts_do_not_fit:
-      return "attempts * floor must not exceed ttl - safety_margin - interval";
+      return "attempts * (floor + tick) must be less than ttl - safety_margin - interval (floor counts as a tick or more)";
     case errc::backoff_not_positive:
       return "backoff.initial must be greater than zero";
     case errc::backoff_maximum_below_initial:

@@ -90,10 +90,20 @@ concept BlockingExecutor = requires(E& executor, const E& constant, Work& work) 
   noexcept->std::same_as<std::size_t>;
 };
 
+namespace detail {
+
+// A condition that refers to what it waits for, as the engine's do: a pointer to a function cannot take one.
+struct DoneArchetype {
+  const bool& is_done;
+  bool operator()() const noexcept { return is_done; }
+};
+
+}  // namespace detail
+
 /// An executor that the waiting thread must drive itself, such as one in virtual time: `e.help_until(done)` runs work
 /// until `done()` is true, and returns whether it became so.
 template <class E>
-concept HelpingExecutor = requires(E& executor, bool (&done)()) {
+concept HelpingExecutor = requires(E& executor, detail::DoneArchetype done) {
   { executor.help_until(done) } -> std::same_as<bool>;
 };
 

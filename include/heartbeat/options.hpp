@@ -136,7 +136,8 @@ template <class C>
 [[nodiscard]] constexpr Duration safety_margin_of(const HeartbeatOptions<C>& options, Duration tick) noexcept {
   if (options.safety_margin) return *options.safety_margin;
   const std::int64_t tenth = (options.ttl.count() - options.interval.count()) / 10;
-  return std::chrono::nanoseconds{std::clamp<std::int64_t>(tenth, 2 * tick.count(), 1'000'000'000)};
+  const std::int64_t wanted = std::min<std::int64_t>(tenth, 1'000'000'000);
+  return std::chrono::nanoseconds{std::max(2 * tick.count(), wanted)};
 }
 
 /// The floor that unset `floor` means.
@@ -144,7 +145,8 @@ template <class C>
 [[nodiscard]] constexpr Duration floor_of(const HeartbeatOptions<C>& options, Duration tick) noexcept {
   if (options.floor) return *options.floor;
   const std::int64_t window = options.ttl.count() - safety_margin_of(options, tick).count() - options.interval.count();
-  const std::int64_t room = options.attempts == 0 ? 0 : window / static_cast<std::int64_t>(options.attempts);
+  const std::int64_t share = options.attempts == 0 ? 0 : (window - tick.count()) / std::int64_t{options.attempts};
+  const std::int64_t room = share - tick.count();
   const std::int64_t wanted = std::min<std::int64_t>(options.interval.count(), 100'000'000);
   return std::chrono::nanoseconds{std::max<std::int64_t>(1, std::min(wanted, room))};
 }
@@ -166,7 +168,10 @@ template <class C>
   const Duration floor = floor_of(options, tick);
   if (floor.count() <= 0) return errc::floor_not_positive;
   if (floor > options.interval) return errc::floor_above_interval;
-  if (window / static_cast<std::int64_t>(options.attempts) < floor.count()) return errc::attempts_do_not_fit;
+  // Rounding puts two sends up to a tick further apart than the floor, and never closer than a tick; the end of
+  // validity is rounded as well.
+  const std::int64_t step = std::max(floor, tick).count() + tick.count();
+  if ((window - tick.count()) / std::int64_t{options.attempts} < step) return errc::attempts_do_not_fit;
   return errc{};
 }
 

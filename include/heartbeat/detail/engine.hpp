@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: BSL-1.0
+// Joins the shards to clock, executor, transport and sink: the thin shell that performs what they ask for. Lives on the
+// heap, so that a registry may be destroyed inside one of its own callbacks. Read next: engine_calls.hpp (what users
+// call), engine_work.hpp and engine_lanes.hpp (what the executor runs), engine_events.hpp, engine_shutdown.hpp.
+//
+// Who runs where:
+//   turn    a shard's timer, on the executor: time passes; never runs user code
+//   send    a shard's work, on the executor: asynchronous transports are called
+//   lane    on the executor's pool for blocking work, if it has one: blocking transports, stop callbacks, the sink
+//   answer  on whatever thread a transport answers: never runs user code
+//
+// Shutdown and destruction: every thread that is inside counts in its shard's gate. Closed gates let nobody in; whoever
+// empties the last one tells the remaining ends, and makes the engine quiet. The destructor waits for quiet and
+// destroys the policies; inside a callback, where nothing may wait, it leaves that to whoever makes the engine quiet:
+//
+//    open --(shutdown: gates closed)--> closing --(last one out)--> quiet --(destructor)--> policies destroyed
+//                                          |                                                     ^
+//                                          +--(destructor in a callback)--> orphaned --(quiet)---+
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include <heartbeat/clock.hpp>
+#include <heartbeat/detail/core.hpp>
+#include <heartbeat/event.hpp>
+#include <heartbeat/executor.hpp>
+#include <heartbeat/key.hpp>
+#include <heartbeat/options.hpp>
+#include <heartbeat/statistics.hpp>
+#include <heartbeat/transport.hpp>
+
+namespace heartbeat::detail {
+
+template <class C>
+[[nodiscard]] constexpr Instant to_instant(typename C::time_point at) noexcept {
+  const auto since_epoch = std::chrono::duration_cast<std::chrono::nanoseconds>(at.time_since_epoch()).count();
+  return since_epoch < 0 ? 0 : since_epoch;
+}
+
+template <class C>
+[[nodiscard]] constexpr typename C::time_point to_time_point(Instant at) noexcept {
+  return typename C::time_point{std::chrono::ceil<typename C::duration>(std::chrono::nanoseconds{at})};
+}
+
+template <class Key, class T, class C, class E>
+class Engine final : public Core, public ChildrenEnder {
+ public:
+  static constexpr BeatForm form = beat_form<T, Key>;
+  static constexpr bool has_blocking_close = form == BeatForm::blocking && BlockingClosingTransport<T, Key>;
+  static constexpr bool has_close = has_blocking_close || AsyncClosingTransport<T, Key>;
+
+  using Sink = std::function<void(const Event<Key, C>&)>;
+  using Options = HeartbeatOptions<C>;
+
+  Engine(T transport, C clock, E executor, Sink sink, const RegistryOptions& options);
+
+  // --- what users call (engine_calls.hpp); the registry is alive
+  struct Started {
+    RecordReference record;
+    bool is_running_one = false;  // handed out a heartbeat that ran already
+  };
+  /// An empty reference and `error` if it was refused. Throws std::bad_alloc, and what hashing or moving the key
+  /// throws.
+  Started start(Key&& key, const Options& options, ParentLink* group, std::error_code& error);
+  [[nodiscard]] RecordReference find(const Key& key, std::optional<std::uint64_t> generation);
+  std::size_t stop_all() { return end_all(EndReason::stopped); }
+  std::vector<Key> sweep();
+  template <class Fn>
+  void visit(Fn fn);  // fn(Record&) for each running one, outside the lock
+  [[nodiscard]] std::size_t size();
+  [[nodiscard]] Statistics statistics();
+  [[nodiscard]] const C& clock() const noexcept { return policies_->clock; }
+  [[nodiscard]] T& transport() noexcept { return policies_->transport; }
+  [[nodiscard]] E& executor() noexcept { return policies_->executor; }
+
+  // --- shutdown (engine_shutdown.hpp)
+  bool shutdown(Duration grace) noexcept;
+  /// The registry is being destroyed; the engine frees itself.
+  void release() noexcept;
+
+  // --- Core
+  Instant now() noexcept override { return to_instant<C>(policies_->clock.now()); }
+  void perform(Shard& shard, Effects& effects) noexcept override;
+  void free_record(Record& record) noexcept override;
+  bool stop(Record& record, bool wait) noexcept override;
+  void progress(Record& record) noexcept override;
+  void gate_emptied() noexcept override {
+    if (open_gates_.fetch_sub(1, std::memory_order_acq_rel) == 1) become_quiet();
+  }
+
+  // --- ChildrenEnder
+  void post_cancel(ParentLink& link) noexcept override;
+  void run_cancel(ParentLink& link) noexcept override;
+  void drop_cancel(ParentLink& link) noexcept override;
+
+ private:
+  class Turn final : public Timer {
+   public:
+    Turn(Engine& engine, Shard& shard) noexcept : engine_{engine}, shard_{shard} {}
+    void run() noexcept override { engine_.turn(*this, shard_); }
+    void drop() noexcept override { shard_.unpin(); }
+
+   private:
+    Engine& engine_;
+    Shard& shard_;
+  };
+
+  class Send final : public Work {
+   public:
+    Send(Engine& engine, Shard& shard) noexcept : engine_{engine}, shard_{shard} {}
+    void post() noexcept {
+      if (is_posted_.exchange(true)) return;
+      shard_.pin();
+      engine_.policies_->executor.post(*this);
+    }
+    void run() noexcept override {
+      is_posted_.store(false);
+      engine_.send(shard_, *this);
+    }
+    void drop() noexcept override { shard_.unpin(); }
+
+   private:
+    Engine& engine_;
+    Shard& shard_;
+    std::atomic<bool> is_posted_{false};
+  };
+
+  class Lane final : public Work {
+   public:
+    explicit Lane(Engine& engine) noexcept : engine_{engine} {}
+    void run() noexcept override { engine_.run_lane(*this); }
+    void drop() noexcept override { engine_.shard(0).unpin(); }
+
+    Lane* next_idle = nullptr;  // the engine's lane mutex
+
+   private:
+    Engine& engine_;
+  };
+
+  struct Driver {
+    Driver(Engine& engine, Shard& shard) noexcept : turn{engine, shard}, send{engine, shard} {}
+    Turn turn;
+    Send send;
+  };
+
+  // The objects of the user's. Destroyed when the registry is, while the core may live on.
+  struct Policies {
+    T transport;
+    C clock;
+    E executor;
+    Sink sink;
+  };
+
+  // --- engine_calls.hpp
+  [[nodiscard]] std::unique_ptr<KeyedRecord<Key>> make_record(Key&& key, const Options& options, const BeatRules& rules,
+                                                              ParentLink* group, std::uint64_t hash, Instant started);
+  [[nodiscard]] Shard& shard_of(std::uint64_t hash) noexcept { return shard(hash & (shard_count() - 1)); }
+  void grow_index(Shard& shard) noexcept;
+  std::size_t end_all(EndReason reason) noexcept;
+  bool end_now(Record& record, EndReason reason) noexcept;
+  [[nodiscard]] std::vector<RecordReference> some_of(Shard& shard, std::uint64_t& cursor);
+  static bool same_key(const Record& a, const Record& b) noexcept { return key_of<Key>(a) == key_of<Key>(b); }
+
+  // --- engine_work.hpp and engine_lanes.hpp
+  void turn(Turn& timer, Shard& shard) noexcept;
+  void send(Shard& shard, Send& work) noexcept;
+  [[nodiscard]] std::size_t send_some(Shard& shard) noexcept;
+  void call_async(Shard& shard, std::span<Shard::Claim> claims, std::span<bool> called, bool& threw) noexcept;
+  void call_batch(Shard& shard, std::span<Shard::Claim> claims, std::span<bool> called, bool& threw) noexcept;
+  void call_close(const Shard::Claim& claim, const BeatContext& context, AnswerTicket&& ticket);
+  [[nodiscard]] bool call_blocking() noexcept;
+  void wake_lane() noexcept;
+  void run_lane(Lane& lane) noexcept;
+  [[nodiscard]] bool run_one_task() noexcept;
+  [[nodiscard]] bool fire_token() noexcept;
+  void post_lane(Lane& lane) noexcept;
+  void count_throw(Shard& shard) noexcept;
+  void arm(Shard& shard, Instant at) noexcept;
+
+  // --- engine_events.hpp
+  [[nodiscard]] bool tell_event() noexcept;
+  void tell(Shard& shard, Shard::Delivery& delivery) noexcept;
+
+  // --- engine_shutdown.hpp
+  void become_quiet() noexcept;
+  void destroy_policies() noexcept;
+  template <class Done>
+  void wait_for(Duration grace, Done done) noexcept;
+  [[nodiscard]] std::size_t open_closes() noexcept;
+
+  Driver& driver(const Shard& shard) noexcept { return *drivers_[shard.place()]; }
+
+  static constexpr int is_quiet = 1;
+  static constexpr int is_orphaned = 2;
+
+  const TickScale scale_;
+  std::optional<Policies> policies_;              // destroyed once quiet and released
+  std::vector<std::unique_ptr<Driver>> drivers_;  // constant once made, one per shard
+  std::vector<std::unique_ptr<Lane>> lanes_;      // constant once made
+  std::atomic<std::size_t> open_gates_;
+  std::atomic<int> ending_{0};           // is_quiet, is_orphaned: who comes second destroys the policies
+  std::atomic<bool> is_telling_{false};  // the one who has set it tells events
+  std::atomic<std::size_t> calling_{0};  // blocking calls under way
+  std::size_t most_calling_ = 1;         // constant; leaves room in the pool for tokens and events
+
+  Mutex lanes_mutex_;
+  Lane* idle_lanes_ HEARTBEAT_GUARDED_BY(lanes_mutex_) = nullptr;
+  std::uint64_t signals_ HEARTBEAT_GUARDED_BY(lanes_mutex_) = 0;  // how often a lane was wanted
+
+  std::mutex waiting_mutex_;  // for shutdown: guards nothing but the sleep
+  std::condition_variable waiting_;
+};
+
+}  // namespace heartbeat::detail
+
+#include <heartbeat/detail/engine_calls.hpp>     // IWYU pragma: export
+#include <heartbeat/detail/engine_events.hpp>    // IWYU pragma: export
+#include <heartbeat/detail/engine_lanes.hpp>     // IWYU pragma: export
+#include <heartbeat/detail/engine_shutdown.hpp>  // IWYU pragma: export
+#include <heartbeat/detail/engine_work.hpp>      // IWYU pragma: export

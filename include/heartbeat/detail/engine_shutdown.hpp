@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: BSL-1.0
+// The end of an engine: everything ended, closes sent as long as there is time, gates closed, ends told, policies
+// destroyed by whoever comes last. The drawing is in engine.hpp, which includes this.
+#pragma once
+
+#include <array>
+
+#include <heartbeat/detail/engine.hpp>
+
+namespace heartbeat::detail {
+
+// Ends every running heartbeat on the caller's thread; how many.
+template <class Key, class T, class C, class E>
+std::size_t Engine<Key, T, C, E>::end_all(EndReason reason) noexcept {
+  std::size_t count = 0;
+  for (std::size_t i = 0; i < shard_count(); ++i) {
+    Shard& home = shard(i);
+    for (std::uint64_t cursor = 0; cursor != KeyIndex<Record>::visit_end;) {
+      std::array<Record*, Shard::slice> some;  // not a vector: a destructor must not need memory
+      std::size_t found = 0;
+      {
+        const MutexLock lock{home.mutex()};
+        while (cursor != KeyIndex<Record>::visit_end && found < Shard::slice / 2) {
+          const std::uint64_t next = home.index().visit(cursor, [&](Record& record) {
+            if (record.life.is_ended() || found == Shard::slice) return;
+            record.references.fetch_add(1, std::memory_order_relaxed);  // under the lock the record is alive
+            some[found++] = &record;
+          });
+          cursor = next;
+        }
+      }
+      for (Record* record : std::span{some}.first(found)) {
+        const RecordReference mine{record};
+        if (end_now(*mine, reason)) ++count;
+      }
+    }
+  }
+  return count;
+}
+
+template <class Key, class T, class C, class E>
+bool Engine<Key, T, C, E>::shutdown(Duration grace) noexcept {
+  add_reference();  // the sink may destroy the registry while we are here
+  const bool may_wait = !CallbackFrame::is_inside() && grace > Duration{};
+  const Instant limit = add(now(), grace.count());
+  for (std::size_t i = 0; i < shard_count(); ++i) {
+    const MutexLock lock{shard(i).mutex()};
+    shard(i).close(may_wait);
+  }
+  end_all(EndReason::shut_down);
+  if (may_wait && has_close) wait_for(grace, [this] { return open_closes() == 0; });
+  for (std::size_t i = 0; i < shard_count(); ++i) {
+    for (std::uint64_t cursor = 0; cursor != KeyIndex<Record>::visit_end;) {
+      Effects effects;
+      {
+        const Instant at = now();
+        const MutexLock lock{shard(i).mutex()};
+        shard(i).close(false);
+        shard(i).give_up(cursor, at, effects);
+        if (cursor == KeyIndex<Record>::visit_end) shard(i).let_go(effects);
+      }
+      free_dead(effects);
+    }
+  }
+  const std::chrono::nanoseconds left{limit - now()};
+  for (std::size_t i = 0; i < shard_count(); ++i) {
+    if (shard(i).gate().close()) gate_emptied();  // from here on the policies may be gone
+  }
+  if (may_wait) {
+    std::unique_lock lock{waiting_mutex_};
+    waiting_.wait_for(lock, left, [this] { return (ending_.load() & is_quiet) != 0; });
+  }
+  const bool is_done = (ending_.load() & is_quiet) != 0;
+  remove_reference();
+  return is_done;
+}
+
+template <class Key, class T, class C, class E>
+void Engine<Key, T, C, E>::release() noexcept {
+  shutdown({});
+  if (!CallbackFrame::is_inside()) {
+    std::unique_lock lock{waiting_mutex_};
+    waiting_.wait(lock, [this] { return (ending_.load() & is_quiet) != 0; });
+  }
+  if ((ending_.fetch_or(is_orphaned) & is_quiet) != 0) destroy_policies();
+}
+
+// All gates are closed and empty: nobody else is inside, and nobody will be.
+template <class Key, class T, class C, class E>
+void Engine<Key, T, C, E>::become_quiet() noexcept {
+  while (fire_token() || tell_event()) {
+  }
+  int before = 0;
+  {
+    const std::lock_guard lock{waiting_mutex_};
+    before = ending_.fetch_or(is_quiet);
+    waiting_.notify_all();
+  }
+  if ((before & is_orphaned) != 0) destroy_policies();
+}
+
+template <class Key, class T, class C, class E>
+void Engine<Key, T, C, E>::destroy_policies() noexcept {
+  for (std::size_t i = 0; i < shard_count(); ++i) {
+    if (policies_->executor.cancel(drivers_[i]->turn)) shard(i).unpin();
+  }
+  policies_.reset();
+  remove_reference();  // the registry's
+}
+
+// Waits in real time, or drives an executor that lives in virtual time.
+template <class Key, class T, class C, class E>
+template <class Done>
+void Engine<Key, T, C, E>::wait_for(Duration grace, Done done) noexcept {
+  if constexpr (HelpingExecutor<E>) {
+    const Instant limit = add(now(), grace.count());
+    policies_->executor.help_until([&] { return done() || now() >= limit; });
+  } else {
+    std::unique_lock lock{waiting_mutex_};
+    waiting_.wait_for(lock, std::chrono::nanoseconds{grace}, done);
+  }
+}
+
+template <class Key, class T, class C, class E>
+std::size_t Engine<Key, T, C, E>::open_closes() noexcept {
+  std::size_t sum = 0;
+  for (std::size_t i = 0; i < shard_count(); ++i) {
+    const MutexLock lock{shard(i).mutex()};
+    sum += shard(i).open_closes();
+  }
+  return sum;
+}
+
+}  // namespace heartbeat::detail

@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: BSL-1.0
+// One part of a registry: a lock, the records of the keys that map here, their timers, and what is under way for them.
+// It calls nobody: what must happen outside the lock is collected in `Effects`, which the engine performs. Read next:
+// shard_steps.hpp, shard_end.hpp and shard_answers.hpp, its functions; engine.hpp, which performs.
+//
+// Ground rules: every member below `mutex_` is under it; functions with REQUIRES in their declaration are called under
+// it. No hold of the lock touches more than `slice` records. Under it nothing of the user's is called but `==` of keys.
+// The lock is a leaf but for a parent link's, which may be taken inside it.
+//
+// Where a record's hook is:
+//   timers   held, waiting, sending, in_flight, and a close call in flight: the next tick at which something may be due
+//   ready    ready, and closes that wait to be sent: in the order of valid until; at that tick waiting is over
+//   nowhere  ended
+// The races, and what closes them:
+//   stop between collecting and sending: a record is claimed (`busy`) under the lock just before its call, stop waits
+//   until it is not busy; a record that ended after its claim is passed over.
+//   a late answer: the slot's serial is compared under the lock.
+//   two threads arming: `armed_` only moves earlier, and the executor keeps the earliest.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include <heartbeat/detail/callback_gate.hpp>
+#include <heartbeat/detail/event_ring.hpp>
+#include <heartbeat/detail/key_index.hpp>
+#include <heartbeat/detail/parent_link.hpp>
+#include <heartbeat/detail/record.hpp>
+#include <heartbeat/detail/threading.hpp>
+#include <heartbeat/detail/timing_wheel.hpp>
+#include <heartbeat/statistics.hpp>
+
+namespace heartbeat::detail {
+
+class Core;
+
+/// What must happen once the lock is free.
+struct Effects {
+  Instant wake_at = instant_never;  // the shard must be woken by then
+  bool has_ready = false;           // something waits to be sent
+  bool has_news = false;            // tokens to be fired, or events to be told
+  bool has_closed = false;          // a close call is over
+  EndedList dead;                   // records without references, to be freed
+  ParentLink* cancelled = nullptr;  // groups with their first failure, each with a reference: to be posted
+};
+
+/// What the shard must know of the policies.
+struct ShardPolicy {
+  bool (*same_key)(const Record&, const Record&) noexcept;
+  bool has_close;  // the transport can close sessions
+  bool has_sink;
+  TickScale scale;
+  std::int64_t gap_threshold;
+  std::size_t event_capacity;
+};
+
+class Shard final : public AnswerReceiver {
+ public:
+  static constexpr std::size_t slice = 256;
+
+  Shard(Core& core, const ShardPolicy& policy, Instant now, std::uint64_t seed, std::size_t place, std::size_t shards);
+
+  Mutex& mutex() noexcept HEARTBEAT_RETURN_CAPABILITY(mutex_) { return mutex_; }
+  /// Its place among the core's shards.
+  [[nodiscard]] std::size_t place() const noexcept { return place_; }
+  CallbackGate& gate() noexcept { return gate_; }
+  Core& core() noexcept { return core_; }
+  const ShardPolicy& policy() const noexcept { return policy_; }
+
+  /// Keeps the core's memory: records, tickets and posted works count.
+  void pin() noexcept;
+  void unpin() noexcept;
+
+  // --- start
+  /// Registers the record: afterwards it is in the index, with two references, one of them the caller's.
+  /// Throws std::bad_alloc with nothing changed. REQUIRES: no running record of that key.
+  void insert(Record& record, const BeatRules& rules, std::optional<Instant> granted, Instant now, Effects& effects)
+      HEARTBEAT_REQUIRES(mutex_);
+  [[nodiscard]] bool is_closed() const noexcept HEARTBEAT_REQUIRES(mutex_) { return is_closed_; }
+  [[nodiscard]] bool has_backlog() const noexcept HEARTBEAT_REQUIRES(mutex_) {
+    return untold_ends_ >= policy_.event_capacity;
+  }
+  template <class Pred>
+  [[nodiscard]] Record* find_running(std::uint32_t hash, Pred&& is_match) noexcept HEARTBEAT_REQUIRES(mutex_) {
+    return index_.find(hash, [&](const Record& record) { return !record.life.is_ended() && is_match(record); });
+  }
+
+  // --- time
+  /// Looks at up to a slice of what is due; false when nothing is left for this moment. Stalled records are also put
+  /// into `stalled`, each with a reference; there must be room for a slice.
+  [[nodiscard]] bool advance(Instant now, Effects& effects, std::vector<Record*>* stalled) HEARTBEAT_REQUIRES(mutex_);
+  /// The wake-up that was asked for has come. REQUIRES: `advance` has looked at how late it was.
+  void woke() noexcept HEARTBEAT_REQUIRES(mutex_) { armed_ = tick_never; }
+  /// Asks for a wake-up if one is needed earlier than the one asked for.
+  void arm(Effects& effects) noexcept HEARTBEAT_REQUIRES(mutex_);
+
+  // --- sending
+  struct Claim {
+    Record* record;
+    BeatSlot* slot;
+    std::uint64_t serial;
+    std::int64_t timeout;
+    bool is_close;
+    std::uint8_t batch_class;
+  };
+  enum class Calling { async, blocking };
+  /// Claims what is ready, nearest to valid until first. A blocking call and a close keep a reference to
+  /// their record; other calls make it busy.
+  [[nodiscard]] std::size_t claim(Instant now, std::span<Claim> out, Calling calling, Effects& effects) noexcept
+      HEARTBEAT_REQUIRES(mutex_);
+  [[nodiscard]] bool has_ready() const noexcept HEARTBEAT_REQUIRES(mutex_) { return !ready_.empty(); }
+  /// The transport's call has returned.
+  void initiated(const Claim& claim, bool threw, Effects& effects) noexcept HEARTBEAT_REQUIRES(mutex_);
+  /// The call was not made: the heartbeat had ended since it was claimed, or there was no memory for the call.
+  void withdraw(const Claim& claim, Instant now, Effects& effects) noexcept HEARTBEAT_REQUIRES(mutex_);
+  void returned(const Claim& claim, Instant now, Effects& effects) noexcept HEARTBEAT_REQUIRES(mutex_);
+
+  // --- the end
+  /// Tokens that the ender requests once the lock is free: the beat's first, then the heartbeat's.
+  struct Tokens {
+    std::stop_source beat{std::nostopstate};
+    std::stop_source heartbeat{std::nostopstate};
+  };
+  /// Ends for an owner who requests the tokens himself; the record is busy until `leave`. REQUIRES: has not ended.
+  /// What `end_by_owner` gives; of a record that ended before, what the engine has not fired yet.
+  [[nodiscard]] Tokens take_over_tokens(Record& record) noexcept HEARTBEAT_REQUIRES(mutex_);
+  [[nodiscard]] Tokens end_by_owner(Record& record, EndReason reason, Instant now, Effects& effects) noexcept
+      HEARTBEAT_REQUIRES(mutex_);
+  /// Ends for the engine: the tokens are left for `take_token`. REQUIRES: has not ended.
+  void end(Record& record, EndReason reason, Instant now, Effects& effects) noexcept HEARTBEAT_REQUIRES(mutex_);
+  /// A frame in user code is over.
+  void leave(Record& record, Effects& effects) noexcept HEARTBEAT_REQUIRES(mutex_);
+  /// A reference less; the last one puts the record among the dead.
+  static void remove_reference(Record& record, Effects& effects) noexcept;
+  /// The record is about to be freed.
+  void forget(Record& record) noexcept HEARTBEAT_REQUIRES(mutex_) { rules_.release(*record.rules); }
+
+  // --- tokens and events of the engine's ends
+  struct Firing {
+    std::stop_source source{std::nostopstate};
+    Record* record = nullptr;  // of a heartbeat's token: busy until `leave`
+  };
+  [[nodiscard]] bool take_token(Firing& out) noexcept HEARTBEAT_REQUIRES(mutex_);
+  struct Delivery {
+    Record* record = nullptr;  // busy, or ended and with a reference of the caller's
+    bool is_end = false;
+    EventMask mask = 0;
+    Instant at = 0;
+    std::error_code error;
+    std::string text;
+    std::uint8_t failures = 0;
+  };
+  [[nodiscard]] bool take_event(Delivery& out, Effects& effects) noexcept HEARTBEAT_REQUIRES(mutex_);
+  void delivered(Delivery& delivery, std::uint64_t told, std::uint64_t threw, Effects& effects) noexcept
+      HEARTBEAT_REQUIRES(mutex_);
+  [[nodiscard]] bool has_news() const noexcept HEARTBEAT_REQUIRES(mutex_) {
+    return fired_slots_ != nullptr || !fired_records_.empty() || has_events();
+  }
+  [[nodiscard]] bool has_events() const noexcept HEARTBEAT_REQUIRES(mutex_) {
+    return !ended_.empty() || !events_.empty();
+  }
+
+  // --- shutdown
+  void close(bool with_closes) noexcept HEARTBEAT_REQUIRES(mutex_) {
+    is_closed_ = true;
+    closes_wanted_ = with_closes;
+  }
+  /// Gives up the closes that wait or are in flight, of the next buckets.
+  void give_up(std::uint64_t& cursor, Instant now, Effects& effects) noexcept HEARTBEAT_REQUIRES(mutex_);
+  /// Abandoned calls keep their records no longer: late answers find memory of the core alone.
+  void let_go(Effects& effects) noexcept HEARTBEAT_REQUIRES(mutex_);
+  [[nodiscard]] std::size_t open_closes() const noexcept HEARTBEAT_REQUIRES(mutex_) { return open_closes_; }
+
+  // --- looking
+  [[nodiscard]] std::size_t running() const noexcept HEARTBEAT_REQUIRES(mutex_) { return running_; }
+  void add_statistics(Statistics& sum) const noexcept HEARTBEAT_REQUIRES(mutex_);
+  Statistics& counters() noexcept HEARTBEAT_REQUIRES(mutex_) { return counters_; }
+  KeyIndex<Record>& index() noexcept HEARTBEAT_REQUIRES(mutex_) { return index_; }
+  /// The owner showed progress, or a record's hold is over: files it anew.
+  void refile(Record& record, Instant now, Effects& effects) noexcept HEARTBEAT_REQUIRES(mutex_);
+
+  // --- AnswerReceiver
+  void on_answer(AnswerSlot& slot, std::uint64_t serial, BeatResult&& result) noexcept override
+      HEARTBEAT_EXCLUDES(mutex_);
+  std::stop_token stop_token_of(AnswerSlot& slot, std::uint64_t serial) override HEARTBEAT_EXCLUDES(mutex_);
+  void on_second_answer() noexcept override HEARTBEAT_EXCLUDES(mutex_);
+  void release() noexcept override { unpin(); }
+
+ private:
+  [[nodiscard]] Moment moment(Instant now) const noexcept HEARTBEAT_REQUIRES(mutex_) {
+    return {.now = now, .scale = policy_.scale, .is_gap = is_gap_};
+  }
+  void look_at(Record& record, Instant now, Effects& effects, std::vector<Record*>* stalled) HEARTBEAT_REQUIRES(mutex_);
+  void perform(Record& record, const Action& action, Instant now, Effects& effects) noexcept HEARTBEAT_REQUIRES(mutex_);
+  void unfile(Record& record) noexcept HEARTBEAT_REQUIRES(mutex_);
+  void tell(Record& record, EventMask news, Instant now, Effects& effects) noexcept HEARTBEAT_REQUIRES(mutex_);
+  void note_error(Record& record, std::error_code error, std::string&& text) noexcept HEARTBEAT_REQUIRES(mutex_);
+  std::stop_source abandon(Record& record) noexcept HEARTBEAT_REQUIRES(mutex_);
+  void abandon_and_fire(Record& record, Effects& effects) noexcept HEARTBEAT_REQUIRES(mutex_);
+  void begin_end(Record& record, EndReason reason, Instant now, Effects& effects) noexcept HEARTBEAT_REQUIRES(mutex_);
+  void settle(Record& record, Effects& effects) noexcept HEARTBEAT_REQUIRES(mutex_);
+  [[nodiscard]] bool wants_close(const Record& record, EndReason reason) const noexcept HEARTBEAT_REQUIRES(mutex_);
+  void file_close(Record& record, Instant now, Effects& effects) noexcept HEARTBEAT_REQUIRES(mutex_);
+  void finish_close(Record& record, std::uint64_t& counter, Instant now, Effects& effects) noexcept
+      HEARTBEAT_REQUIRES(mutex_);
+  [[nodiscard]] bool claim_one(Record& record, Instant now, Claim& out, Calling calling, Effects& effects) noexcept
+      HEARTBEAT_REQUIRES(mutex_);
+  void late_answer(BeatSlot& slot, Effects& effects) noexcept HEARTBEAT_REQUIRES(mutex_);
+  void current_answer(BeatSlot& slot, BeatResult&& result, Instant now, Effects& effects) noexcept
+      HEARTBEAT_REQUIRES(mutex_);
+  [[nodiscard]] Instant last_progress(const Record& record) const noexcept HEARTBEAT_REQUIRES(mutex_) {
+    return record.side ? record.side->last_progress.load(std::memory_order_acquire) : 0;
+  }
+
+  Core& core_;
+  const ShardPolicy policy_;
+  const std::size_t place_;
+  const std::size_t shards_;  // of the core: generations of different shards differ
+  CallbackGate gate_;
+  std::atomic<std::size_t> pins_{0};
+
+  mutable Mutex mutex_;
+  WheelChunkPool chunks_ HEARTBEAT_GUARDED_BY(mutex_);
+  TimingWheel timers_ HEARTBEAT_GUARDED_BY(mutex_);
+  TimingWheel ready_ HEARTBEAT_GUARDED_BY(mutex_);
+  KeyIndex<Record> index_ HEARTBEAT_GUARDED_BY(mutex_);
+  RulesTable rules_ HEARTBEAT_GUARDED_BY(mutex_);
+  SlotPool slots_ HEARTBEAT_GUARDED_BY(mutex_);
+  EventRing events_ HEARTBEAT_GUARDED_BY(mutex_);
+  EndedList ended_ HEARTBEAT_GUARDED_BY(mutex_);                  // to be told
+  EndedList fired_records_ HEARTBEAT_GUARDED_BY(mutex_);          // their tokens are to be requested; busy
+  BeatSlot* fired_slots_ HEARTBEAT_GUARDED_BY(mutex_) = nullptr;  // their calls are to be cancelled
+  Random random_ HEARTBEAT_GUARDED_BY(mutex_);
+  Statistics counters_ HEARTBEAT_GUARDED_BY(mutex_);
+  Tick armed_ HEARTBEAT_GUARDED_BY(mutex_) = tick_never;  // the wake-up asked for
+  std::uint64_t last_generation_ HEARTBEAT_GUARDED_BY(mutex_);
+  std::size_t running_ HEARTBEAT_GUARDED_BY(mutex_) = 0;
+  std::size_t untold_ends_ HEARTBEAT_GUARDED_BY(mutex_) = 0;
+  std::size_t open_closes_ HEARTBEAT_GUARDED_BY(mutex_) = 0;
+  bool is_gap_ HEARTBEAT_GUARDED_BY(mutex_) = false;  // the slices of this wake-up follow a gap
+  bool is_closed_ HEARTBEAT_GUARDED_BY(mutex_) = false;
+  bool closes_wanted_ HEARTBEAT_GUARDED_BY(mutex_) = true;
+};
+
+}  // namespace heartbeat::detail

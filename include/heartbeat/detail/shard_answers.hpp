@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: BSL-1.0
+// What a shard does about calls in flight: answers, in time and late, calls given up, closes; and what it hands out to
+// be done without the lock: tokens to request, events to tell. A completion runs nothing: it stores and links, under
+// the lock. Read next: engine.hpp.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <utility>
+
+#include <heartbeat/detail/core.hpp>
+
+namespace heartbeat::detail {
+
+// --- answers
+
+inline void Shard::on_answer(AnswerSlot& answered, std::uint64_t serial, BeatResult&& result) noexcept {
+  BeatSlot& slot = static_cast<BeatSlot&>(answered);
+  Effects effects;
+  if (!gate_.enter()) {  // shut down: only memory is left to be tidied up
+    {
+      const MutexLock lock{mutex_};
+      late_answer(slot, effects);
+    }
+    core_.free_dead(effects);
+    return;
+  }
+  const Instant now = core_.now();
+  {
+    const MutexLock lock{mutex_};
+    if (slot.serial == serial) {
+      current_answer(slot, std::move(result), now, effects);
+      arm(effects);
+    } else {
+      late_answer(slot, effects);
+    }
+  }
+  core_.perform(*this, effects);
+  if (gate_.leave()) core_.gate_emptied();
+}
+
+inline void Shard::late_answer(BeatSlot& slot, Effects& effects) noexcept {
+  ++counters_.late_answers;
+  if (Record* record = std::exchange(slot.record, nullptr); record != nullptr) {
+    --record->abandoned;
+    remove_reference(*record, effects);
+  }
+  slot.is_answered = true;
+  if (!slot.is_to_be_fired) slots_.give_back(slot);
+}
+
+inline void Shard::current_answer(BeatSlot& slot, BeatResult&& result, Instant now, Effects& effects) noexcept {
+  Record& record = *slot.record;
+  const CurrentBeat beat{.send_time = slot.send_time, .deadline = slot.deadline};
+  const bool is_close = slot.is_close;
+  record.slot = nullptr;
+  slots_.give_back(slot);
+  if (is_close) {
+    const bool is_done = result.kind() == BeatResult::Kind::acknowledged;
+    finish_close(record, is_done ? counters_.closes_done : counters_.closes_failed, now, effects);
+    return;
+  }
+  const std::optional<Instant> valid_until = record.life.valid_until();
+  unfile(record);
+  const Action action = record.life.answered(moment(now), record.rules->rules, beat, result.kind(), result.ttl(),
+                                             result.retry(), random_);
+  --counters_.in_flight;
+  if ((action.told & mask_of(EventKind::acknowledged)) != 0) {
+    ++counters_.acknowledged;
+    record.batch_class = 0;
+    if (valid_until) {
+      const std::chrono::nanoseconds slack{*valid_until - now};
+      counters_.least_slack = std::min(counters_.least_slack, slack);
+    }
+    if (record.side && record.side->error) note_error(record, {}, {});
+  } else if (result.kind() == BeatResult::Kind::gone) {
+    ++counters_.gone;
+  } else {
+    ++counters_.failed;
+    const bool is_bad_ttl = result.kind() == BeatResult::Kind::acknowledged;
+    note_error(record, is_bad_ttl ? make_error_code(errc::bad_ttl) : result.error(), std::move(result).text());
+  }
+  perform(record, action, now, effects);
+}
+
+inline std::stop_token Shard::stop_token_of(AnswerSlot& answered, std::uint64_t serial) {
+  BeatSlot& slot = static_cast<BeatSlot&>(answered);
+  std::stop_source made;
+  {
+    const MutexLock lock{mutex_};
+    if (slot.serial == serial) {
+      if (!slot.stop.stop_possible()) slot.stop = std::move(made);
+      return slot.stop.get_token();
+    }
+  }
+  made.request_stop();
+  return made.get_token();
+}
+
+inline void Shard::on_second_answer() noexcept {
+  const MutexLock lock{mutex_};
+  ++counters_.second_answers;
+}
+
+// Nobody waits for the current call's answer any more. The caller requests the token that comes back.
+inline std::stop_source Shard::abandon(Record& record) noexcept {
+  BeatSlot& slot = *std::exchange(record.slot, nullptr);
+  slots_.expire_serial(slot);
+  slot.is_abandoned = true;
+  record.references.fetch_add(1, std::memory_order_relaxed);  // the slot's, until its ticket answers
+  ++record.abandoned;
+  return std::exchange(slot.stop, std::stop_source{std::nostopstate});
+}
+
+inline void Shard::abandon_and_fire(Record& record, Effects& effects) noexcept {
+  BeatSlot& slot = *record.slot;
+  slot.stop = abandon(record);
+  if (!slot.stop.stop_possible()) return;
+  slot.is_to_be_fired = true;
+  slot.next = std::exchange(fired_slots_, &slot);
+  effects.has_news = true;
+}
+
+// --- closes
+
+inline void Shard::finish_close(Record& record, std::uint64_t& counter, Instant now, Effects& effects) noexcept {
+  ++counter;
+  --open_closes_;
+  effects.has_closed = true;
+  unfile(record);
+  record.is_closing = false;
+  index_.erase(record);
+  Record* held = index_.find(record.hash, [&](const Record& other) {
+    return other.life.state() == State::held && policy_.same_key(other, record);
+  });
+  if (held != nullptr) {
+    held->life.release_hold();
+    refile(*held, now, effects);
+  }
+  remove_reference(record, effects);
+}
+
+inline void Shard::give_up(std::uint64_t& cursor, Instant now, Effects& effects) noexcept {
+  std::array<Record*, slice> found;
+  std::size_t count = 0;
+  for (std::size_t buckets = 0; cursor != KeyIndex<Record>::visit_end && buckets < slice && count < slice / 2;
+       ++buckets) {
+    cursor = index_.visit(cursor, [&](Record& record) {
+      if (record.is_closing && count < slice) found[count++] = &record;
+    });
+  }
+  for (Record* record : std::span{found}.first(count)) {
+    if (record->slot != nullptr) {
+      slots_.expire_serial(*record->slot);
+      record->slot->record = nullptr;
+      record->slot = nullptr;
+    }
+    finish_close(*record, counters_.closes_skipped, now, effects);
+  }
+}
+
+inline void Shard::let_go(Effects& effects) noexcept {
+  slots_.for_each([&](BeatSlot& slot) {
+    if (Record* record = std::exchange(slot.record, nullptr); record != nullptr) {
+      --record->abandoned;
+      remove_reference(*record, effects);
+    }
+  });
+}
+
+// --- tokens and events
+
+inline bool Shard::take_token(Firing& out) noexcept {
+  if (BeatSlot* slot = fired_slots_; slot != nullptr) {
+    fired_slots_ = slot->next;
+    out = {.source = std::exchange(slot->stop, std::stop_source{std::nostopstate}), .record = nullptr};
+    slot->is_to_be_fired = false;
+    if (slot->is_answered) slots_.give_back(*slot);
+    return true;
+  }
+  Record* record = fired_records_.pop();
+  if (record == nullptr) return false;
+  record->is_to_be_fired = false;
+  record->busy.store(record->busy.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);  // under the lock
+  out = {.source = record->side->stop, .record = record};
+  return true;
+}
+
+inline bool Shard::take_event(Delivery& out, Effects& effects) noexcept {
+  if (Record* record = ended_.pop(); record != nullptr) {
+    const EventRing::Entry waiting = events_.take_back(*record);
+    if (waiting.record != nullptr) remove_reference(*record, effects);  // not the last: the list's goes to the caller
+    out.record = record;
+    out.is_end = true;
+    out.mask = record->is_discarding ? EventMask{0} : waiting.mask;
+    out.at = waiting.at;
+  } else {
+    EventRing::Entry entry;
+    while (entry.record == nullptr) {
+      if (events_.empty()) return false;
+      entry = events_.pop();
+    }
+    out.record = entry.record;
+    out.is_end = false;
+    out.mask = entry.mask;
+    out.at = entry.at;
+    out.record->busy.store(out.record->busy.load(std::memory_order_relaxed) + 1,
+                           std::memory_order_relaxed);  // under the lock
+  }
+  out.failures = out.record->life.failures();
+  out.error = {};
+  out.text.clear();
+  if (const Side* side = out.record->side.get(); side != nullptr && side->error) {
+    out.error = side->error;
+    try {
+      out.text = side->text;
+    } catch (const std::bad_alloc&) {
+      out.text.clear();  // the code says the same, less well
+    }
+  }
+  return true;
+}
+
+inline void Shard::delivered(Delivery& delivery, std::uint64_t told, std::uint64_t threw, Effects& effects) noexcept {
+  counters_.events_told += told;
+  counters_.sink_threw += threw;
+  if (delivery.is_end) {
+    --untold_ends_;
+  } else {
+    leave(*delivery.record, effects);
+  }
+  remove_reference(*delivery.record, effects);
+}
+
+inline void Shard::add_statistics(Statistics& sum) const noexcept {
+  const Statistics& mine = counters_;
+  sum.running += running_;
+  for (std::size_t i = 0; i < sum.ended.size(); ++i)
+    sum.ended[i] += mine.ended[i];
+  sum.lateness.add(mine.lateness);
+  sum.least_slack = std::min(sum.least_slack, mine.least_slack);
+  static constexpr std::uint64_t Statistics::*plain[] = {
+      &Statistics::started,        &Statistics::sent,           &Statistics::acknowledged,  &Statistics::gone,
+      &Statistics::failed,         &Statistics::timed_out,      &Statistics::discarded,     &Statistics::in_flight,
+      &Statistics::not_sent,       &Statistics::skipped,        &Statistics::withheld,      &Statistics::time_gaps,
+      &Statistics::closes_wanted,  &Statistics::closes_done,    &Statistics::closes_failed, &Statistics::closes_skipped,
+      &Statistics::late_answers,   &Statistics::second_answers, &Statistics::threw,         &Statistics::events_told,
+      &Statistics::events_dropped, &Statistics::sink_threw};
+  for (const auto counter : plain)
+    sum.*counter += mine.*counter;
+}
+
+}  // namespace heartbeat::detail

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: BSL-1.0
+// What `start` gives: the owner of one heartbeat, which stops it when it dies, as std::jthread does with its thread. It
+// acts by heartbeat, never by key, so it cannot touch the next generation. Read next: registry.hpp.
+#pragma once
+
+#include <cassert>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <utility>
+
+#include <heartbeat/clock.hpp>
+#include <heartbeat/detail/engine.hpp>
+#include <heartbeat/end.hpp>
+#include <heartbeat/key.hpp>
+
+namespace heartbeat {
+
+/// The owner of one heartbeat. Move-only.
+///
+/// Threading: const functions, `stop`, `request_stop` and `progress` from any thread at once; moving and destroying as
+/// for any object. May outlive the registry: its heartbeat has then ended as shut_down, and every call is safe. A
+/// default-made or moved-from handle has no heartbeat: queries say no, `stop` does nothing and returns false.
+template <Key K, Clock C>
+class [[nodiscard]] HeartbeatHandle {
+ public:
+  HeartbeatHandle() = default;
+
+  /// For the registry.
+  HeartbeatHandle(detail::RecordReference record, C clock, bool owns)
+      : record_{std::move(record)}, clock_{std::move(clock)}, owns_{owns} {}
+
+  HeartbeatHandle(HeartbeatHandle&& other) noexcept
+      : record_{std::move(other.record_)}, clock_{std::move(other.clock_)}, owns_{std::exchange(other.owns_, false)} {
+    other.clock_.reset();
+  }
+
+  /// Stops the heartbeat it had before.
+  HeartbeatHandle& operator=(HeartbeatHandle&& other) noexcept {
+    HeartbeatHandle taken{std::move(other)};
+    std::swap(record_, taken.record_);
+    std::swap(clock_, taken.clock_);
+    std::swap(owns_, taken.owns_);
+    return *this;
+  }
+
+  /// `stop()`, if it owns a heartbeat.
+  ~HeartbeatHandle() {
+    if (owns_) stop();
+  }
+
+  /// True if there is a heartbeat, running or ended.
+  [[nodiscard]] explicit operator bool() const noexcept { return static_cast<bool>(record_); }
+
+  /// REQUIRES: there is a heartbeat.
+  [[nodiscard]] const K& key() const noexcept {
+    assert(record_);
+    return detail::key_of<K>(*record_);
+  }
+
+  /// Tells this heartbeat from others of the same key; never 0, but for a handle without a heartbeat.
+  [[nodiscard]] std::uint64_t generation() const noexcept { return record_ ? record_->generation : 0; }
+
+  /// Ends the heartbeat as stopped. True if this call ended it.
+  ///
+  /// Threading: any thread, any callback. Blocks: outside callbacks, until no callback of this heartbeat runs; its
+  /// `ended` event may come later. Never on the network: a beat in flight is cancelled and its answer ignored. Inside a
+  /// callback, of whichever registry, it does not wait. Allocates: never. Throws: never. Guarantees: G2, G3, G15.
+  bool stop() noexcept { return record_ && record_->shard().core().stop(*record_, true); }
+
+  /// As `stop`, and never waits.
+  bool request_stop() noexcept { return record_ && record_->shard().core().stop(*record_, false); }
+
+  /// Gives up ownership: the heartbeat lives on, by key. The handle goes on answering.
+  void detach() noexcept { owns_ = false; }
+
+  /// True if the heartbeat is stopped when this handle dies.
+  [[nodiscard]] bool owns() const noexcept { return owns_; }
+
+  /// A token that fires at the heartbeat's end, whatever the reason; an empty one without a heartbeat.
+  ///
+  /// Its callbacks run on the thread that stops, or, when the engine ends the heartbeat, on one of the executor's; one
+  /// that throws terminates the program, by the standard's rule.
+  /// Allocates: the token's state, on the first call. Throws: std::bad_alloc.
+  [[nodiscard]] std::stop_token stop_token() const {
+    if (!record_) return {};
+    auto side = std::make_unique<detail::Side>();
+    std::stop_source made;
+    {
+      const detail::MutexLock lock{record_->shard().mutex()};
+      if (!record_->life.is_ended() || (record_->side && record_->side->stop.stop_possible())) {
+        if (!record_->side) record_->side = std::move(side);
+        if (!record_->side->stop.stop_possible()) record_->side->stop = std::move(made);
+        return record_->side->stop.get_token();
+      }
+    }
+    made.request_stop();  // it has ended, and nobody had asked for a token before
+    return made.get_token();
+  }
+
+  /// What the owner may rely on: false from `valid_until()` on, at once, whether or not the engine had time to notice.
+  ///
+  /// Blocks, allocates, throws: never. Guarantees: G9, G16, G18.
+  [[nodiscard]] bool valid() const noexcept {
+    if (!record_) return false;
+    const auto until = record_->life.valid_until();
+    return until && detail::to_instant<C>(clock_->now()) < *until;
+  }
+
+  /// The end of validity as known now; `time_point::min()` before the first acknowledgement and after the end.
+  [[nodiscard]] typename C::time_point valid_until() const noexcept {
+    const auto until = record_ ? record_->life.valid_until() : std::nullopt;
+    if (!until) return C::time_point::min();
+    return typename C::time_point{
+        std::chrono::floor<typename C::duration>(std::chrono::nanoseconds{*until})};  // never later than it is
+  }
+
+  /// Why it ended; no value while it runs, and without a heartbeat.
+  [[nodiscard]] std::optional<EndReason> ended() const noexcept {
+    if (!record_ || !record_->life.is_ended()) return std::nullopt;
+    return record_->life.reason();
+  }
+
+  /// What there is to know of an end that nobody asked for; no value while it runs, and for other ends.
+  ///
+  /// Allocates, throws: as copying the key and a text does.
+  [[nodiscard]] std::optional<Failure<K>> failure() const {
+    const auto reason = ended();
+    if (!reason || !is_failure(*reason)) return std::nullopt;
+    Failure<K> failure{key(), generation(), *reason, {}, {}};
+    const detail::MutexLock lock{record_->shard().mutex()};
+    if (record_->side) {
+      failure.error = record_->side->error;
+      failure.text = record_->side->text;
+    }
+    return failure;
+  }
+
+  /// The owner's own sign that its work moves on; only looked at with `progress_within` (K25). A beat that was withheld
+  /// is sent now.
+  void progress() noexcept {
+    if (record_) record_->shard().core().progress(*record_);
+  }
+
+ private:
+  detail::RecordReference record_;  // what it points to says itself what protects it
+  std::optional<C> clock_;
+  bool owns_ = false;
+};
+
+}  // namespace heartbeat

@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: BSL-1.0
+// The one class that most users see: it keeps a heartbeat for each key, and owns transport, clock, executor and sink.
+// A thin shell over the engine. Read next: handle.hpp, options.hpp, group.hpp.
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include <heartbeat/boot_clock.hpp>
+#include <heartbeat/clock.hpp>
+#include <heartbeat/detail/engine.hpp>
+#include <heartbeat/duration.hpp>
+#include <heartbeat/event.hpp>
+#include <heartbeat/executor.hpp>
+#include <heartbeat/executors/thread.hpp>
+#include <heartbeat/handle.hpp>
+#include <heartbeat/key.hpp>
+#include <heartbeat/options.hpp>
+#include <heartbeat/statistics.hpp>
+#include <heartbeat/status.hpp>
+#include <heartbeat/transport.hpp>
+
+namespace heartbeat {
+
+template <class Registry>
+class HeartbeatGroup;
+
+/// Keeps many sessions alive: one heartbeat per key, sent on time, stopped when told, its end reported once.
+///
+/// The policies are copied in; what they refer to must outlive the registry. Neither copied nor moved.
+/// Threading: every call from any thread and from inside any callback; no user code runs under a lock (G4). A mutex of
+/// the caller's that a callback also takes must not be held while calling `stop`, `stop_all`, `shutdown` or the
+/// destructor. After fork() the child's copy is unusable.
+template <Key K, class T, class C = BootClock, class E = BasicThreadExecutor<C>>
+class HeartbeatRegistry {
+  static_assert(Clock<C>, "the clock must be steady, count in an integer of 64 bits, and have now(): see clock.hpp");
+  static_assert(ExecutorFor<E, C>,
+                "the executor must be copyable and have noexcept post(Work&), wake_by(Timer&, Clock::time_point) and "
+                "cancel(Timer&): see executor.hpp");
+  static_assert(Transport<T, K>,
+                "the transport must have beat(key, context), async_beat(key, context, completion) or "
+                "async_beat_batch(requests): see transport.hpp");
+  static_assert(beat_form<T, K> != BeatForm::blocking || BlockingExecutor<E> || HelpingExecutor<E>,
+                "a blocking transport needs an executor with a pool for blocking work, post_blocking(Work&)");
+  static_assert(beat_form<T, K> == BeatForm::blocking || AsyncClosingTransport<T, K> || !BlockingClosingTransport<T, K>,
+                "an asynchronous transport closes with async_close(key, context, completion), not with close");
+
+ public:
+  using key_type = K;
+  using transport_type = T;
+  using clock_type = C;
+  using executor_type = E;
+  using Options = HeartbeatOptions<C>;
+  using Handle = HeartbeatHandle<K, C>;
+  using Status = HeartbeatStatus<K, C>;
+  using EventType = Event<K, C>;
+  /// Told of events, one at a time. May block, call back and throw; none of it delays a beat (K5).
+  using Sink = std::function<void(const EventType&)>;
+
+  /// With a clock and an executor of its own. Throws: std::system_error for options that break a rule
+  /// (`condition::bad_options`) and for threads that cannot be made; std::bad_alloc.
+  explicit HeartbeatRegistry(T transport, Sink sink = {},
+                             RegistryOptions options = {}) requires std::default_initializable<C>
+      : HeartbeatRegistry{std::move(transport), C{}, std::move(sink), std::move(options)} {}
+
+  /// With the given clock and executor.
+  HeartbeatRegistry(T transport, C clock, E executor, Sink sink = {}, RegistryOptions options = {})
+      : engine_{new EngineType{std::move(transport), std::move(clock), std::move(executor), std::move(sink),
+                               checked(options)}} {}
+
+  HeartbeatRegistry(const HeartbeatRegistry&) = delete;
+  HeartbeatRegistry& operator=(const HeartbeatRegistry&) = delete;
+
+  /// `shutdown({})`, then waits until no user code of this registry is on another thread's stack. Closes that were not
+  /// sent are counted and left to the server's ttl. Inside one of its own callbacks it does not wait: the policies live
+  /// until that callback and all others have returned. Guarantees: G6.
+  ~HeartbeatRegistry() { engine_->release(); }
+
+  /// Starts a heartbeat for `key`.
+  ///
+  /// Blocks: never, but with `IfRunning::replace` as `stop` does. Allocates: one record.
+  /// Throws: std::system_error with `errc::already_running`, `errc::shut_down`, `errc::event_backlog`, or the code of
+  /// the rule an option breaks; std::bad_alloc; what hashing or copying the key throws; all with nothing changed (G13).
+  /// Guarantees: G11 (an end by a parent may come before it returns), G13, G14.
+  Handle start(K key, Options options = {}) {
+    std::error_code error;
+    Handle handle = start(std::move(key), std::move(options), error);
+    if (error) throw std::system_error{error, "heartbeat::HeartbeatRegistry::start"};
+    return handle;
+  }
+
+  /// As above; a refusal is told in `error`, and the handle that comes back has no heartbeat.
+  Handle start(K key, Options options, std::error_code& error) {
+    error.clear();
+    auto [record, is_running_one] = engine_->start(std::move(key), options, nullptr, error);
+    if (!record) return {};
+    return Handle{std::move(record), engine_->clock(), !is_running_one};
+  }
+
+  /// Ends the key's heartbeat as stopped; false if there was none. Otherwise as `HeartbeatHandle::stop`.
+  bool stop(const K& key) { return stop_found(engine_->find(key, std::nullopt), true); }
+
+  /// The same for one generation only: what a callback of an old generation should use (K20).
+  bool stop(const K& key, std::uint64_t generation) { return stop_found(engine_->find(key, generation), true); }
+
+  /// As `stop`, and never waits.
+  bool request_stop(const K& key) { return stop_found(engine_->find(key, std::nullopt), false); }
+
+  /// Ends every running heartbeat as stopped; how many. Heartbeats started meanwhile may run on.
+  std::size_t stop_all() noexcept { return engine_->stop_all(); }
+
+  /// Ends what has stalled now, without waiting for the executor, and returns those that this call ended; each is
+  /// returned by one call only. Respects `OnStall::keep_beating` and the grace after a time gap. Also happens by
+  /// itself.
+  ///
+  /// Throws: std::bad_alloc before anything of a slice has ended; what copying a key throws. Guarantees: G12.
+  std::vector<K> sweep() { return engine_->sweep(); }
+
+  /// Ends everything as shut_down and takes no more heartbeats. Waits up to `grace` for closes to be answered and for
+  /// user code on other threads' stacks to return. True: no user code of this registry runs any more, and all ends were
+  /// told. False: call it again, or let the destructor wait. Inside a callback, or with no grace, it neither waits nor
+  /// closes.
+  bool shutdown(Duration grace = {}) noexcept { return engine_->shutdown(grace); }
+
+  /// True if the key has a running heartbeat.
+  [[nodiscard]] bool contains(const K& key) const { return static_cast<bool>(engine_->find(key, std::nullopt)); }
+
+  /// How many heartbeats run.
+  [[nodiscard]] std::size_t size() const { return engine_->size(); }
+
+  /// Calls `fn(const Status&)` for each running heartbeat, with no lock held. One that runs throughout is met exactly
+  /// once; others may be.
+  template <std::invocable<const Status&> Fn>
+  void for_each(Fn fn) const {
+    engine_->visit([&](detail::Record& record) {
+      if (const auto status = status_of(record)) fn(*status);
+    });
+  }
+
+  /// How each running heartbeat stands. As `for_each`.
+  [[nodiscard]] std::vector<Status> snapshot() const {
+    std::vector<Status> all;
+    for_each([&](const Status& status) { all.push_back(status); });
+    return all;
+  }
+
+  /// How the key's heartbeat stands; no value if none runs.
+  [[nodiscard]] std::optional<Status> status(const K& key) const {
+    const detail::RecordReference record = engine_->find(key, std::nullopt);
+    return record ? status_of(*record) : std::nullopt;
+  }
+
+  /// What was counted so far.
+  [[nodiscard]] Statistics statistics() const { return engine_->statistics(); }
+
+  [[nodiscard]] const C& clock() const noexcept { return engine_->clock(); }
+  [[nodiscard]] T& transport() noexcept { return engine_->transport(); }
+
+ private:
+  friend HeartbeatGroup<HeartbeatRegistry>;
+
+  using EngineType = detail::Engine<K, T, C, E>;
+
+  HeartbeatRegistry(T transport, C clock, Sink sink, RegistryOptions options)
+      : HeartbeatRegistry{std::move(transport), clock, made_executor(clock), std::move(sink), std::move(options)} {}
+
+  static E made_executor(const C& clock) {
+    if constexpr (std::constructible_from<E, const C&>) {
+      return E{clock};
+    } else {
+      return E{};
+    }
+  }
+
+  static const RegistryOptions& checked(const RegistryOptions& options) {
+    if (const errc rule = broken_rule(options); rule != errc{}) {
+      throw std::system_error{make_error_code(rule), "heartbeat::HeartbeatRegistry"};
+    }
+    return options;
+  }
+
+  bool stop_found(detail::RecordReference record, bool wait) {
+    return record && record->shard().core().stop(*record, wait);
+  }
+
+  static std::optional<Status> status_of(detail::Record& record) {
+    Status status{detail::key_of<K>(record), record.generation, HeartbeatState::waiting, std::nullopt, false, 0};
+    const detail::MutexLock lock{record.shard().mutex()};
+    switch (record.life.state()) {
+      case detail::State::held:
+        status.state = HeartbeatState::held;
+        break;
+      case detail::State::waiting:
+        status.state = HeartbeatState::waiting;
+        break;
+      case detail::State::ready:
+        status.state = HeartbeatState::ready;
+        break;
+      case detail::State::sending:
+      case detail::State::in_flight:
+        status.state = HeartbeatState::in_flight;
+        break;
+      case detail::State::ended:
+        return std::nullopt;
+    }
+    if (const auto until = record.life.valid_until()) {
+      status.valid_until =
+          typename C::time_point{std::chrono::floor<typename C::duration>(std::chrono::nanoseconds{*until})};
+    }
+    status.is_in_jeopardy = record.life.in_jeopardy();
+    status.failures = record.life.failures();
+    return status;
+  }
+
+  EngineType* engine_;  // frees itself once it is released and nothing refers to it
+};
+
+}  // namespace heartbeat
