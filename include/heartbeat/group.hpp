@@ -3,11 +3,11 @@
 // Read next: end.hpp, what a failure is.
 #pragma once
 
-#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <list>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <stop_token>
@@ -111,15 +111,14 @@ class HeartbeatGroup {
 
   /// All failures so far, in the order of their ends.
   [[nodiscard]] std::vector<Failure<Key>> failures() const {
-    std::vector<std::pair<std::uint32_t, Failure<Key>>> found;
+    std::map<std::uint32_t, Failure<Key>> found;  // not a sorted vector: a key can be copied, but need not be assigned
     {
       const std::lock_guard lock{mutex_};
       for (const Member& member : members_) {
         if (auto failure = member.handle.failure())
-          found.emplace_back(link_->failure_order(*member.record), *std::move(failure));
+          found.emplace(link_->failure_order(*member.record), *std::move(failure));
       }
     }
-    std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
     std::vector<Failure<Key>> all;
     all.reserve(found.size());
     for (auto& [order, failure] : found)

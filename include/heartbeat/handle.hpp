@@ -23,7 +23,7 @@ namespace heartbeat {
 /// for any object. May outlive the registry: its heartbeat has then ended as shut_down, and every call is safe. A
 /// default-made or moved-from handle has no heartbeat: queries say no, `stop` does nothing and returns false.
 template <Key K, Clock C>
-class [[nodiscard]] HeartbeatHandle {
+class [[nodiscard("a handle that is dropped stops its heartbeat: keep it, or call detach()")]] HeartbeatHandle {
  public:
   HeartbeatHandle() = default;
 
@@ -38,10 +38,11 @@ class [[nodiscard]] HeartbeatHandle {
 
   /// Stops the heartbeat it had before.
   HeartbeatHandle& operator=(HeartbeatHandle&& other) noexcept {
-    HeartbeatHandle taken{std::move(other)};
-    std::swap(record_, taken.record_);
-    std::swap(clock_, taken.clock_);
-    std::swap(owns_, taken.owns_);
+    HeartbeatHandle taken{std::move(other)};  // first, so that assigning to itself changes nothing
+    const HeartbeatHandle old{std::move(*this)};
+    record_ = std::move(taken.record_);
+    if (taken.clock_) clock_.emplace(*std::move(taken.clock_));  // a clock can be copied, but need not be assigned
+    owns_ = std::exchange(taken.owns_, false);
     return *this;
   }
 

@@ -37,17 +37,20 @@ class HeartbeatGroup;
 /// Threading: every call from any thread and from inside any callback; no user code runs under a lock (G4). A mutex of
 /// the caller's that a callback also takes must not be held while calling `stop`, `stop_all`, `shutdown` or the
 /// destructor. After fork() the child's copy is unusable.
-template <Key K, class T, class C = BootClock, class E = BasicThreadExecutor<C>>
+template <class K, class T, class C = BootClock, class E = BasicThreadExecutor<C>>
 class HeartbeatRegistry {
+  static_assert(Key<K>, "the key must be copyable, comparable with == and have an std::hash: see key.hpp");
   static_assert(Clock<C>, "the clock must be steady, count in an integer of 64 bits, and have now(): see clock.hpp");
   static_assert(ExecutorFor<E, C>,
                 "the executor must be copyable and have noexcept post(Work&), wake_by(Timer&, Clock::time_point) and "
                 "cancel(Timer&): see executor.hpp");
+  static_assert(std::move_constructible<T>, "the transport must be movable: it is moved into the registry");
   static_assert(Transport<T, K>,
-                "the transport must have beat(key, context), async_beat(key, context, completion) or "
-                "async_beat_batch(requests): see transport.hpp");
+                "the transport must have beat(key, context) that returns a BeatResult, or "
+                "async_beat(key, context, completion) or async_beat_batch(requests) that return void: see transport.hpp");
   static_assert(beat_form<T, K> != BeatForm::blocking || BlockingExecutor<E> || HelpingExecutor<E>,
-                "a blocking transport needs an executor with a pool for blocking work, post_blocking(Work&)");
+                "a blocking transport needs an executor with a pool for blocking work: noexcept post_blocking(Work&) and "
+                "blocking_concurrency()");
   static_assert(beat_form<T, K> == BeatForm::blocking || AsyncClosingTransport<T, K> || !BlockingClosingTransport<T, K>,
                 "an asynchronous transport closes with async_close(key, context, completion), not with close");
 
@@ -104,13 +107,13 @@ class HeartbeatRegistry {
   }
 
   /// Ends the key's heartbeat as stopped; false if there was none. Otherwise as `HeartbeatHandle::stop`.
-  bool stop(const K& key) { return stop_found(engine_->find(key, std::nullopt), true); }
+  bool stop(const K& key) { return stop_found(engine_->find(key, EngineType::any_generation), true); }
 
   /// The same for one generation only: what a callback of an old generation should use (K20).
   bool stop(const K& key, std::uint64_t generation) { return stop_found(engine_->find(key, generation), true); }
 
   /// As `stop`, and never waits.
-  bool request_stop(const K& key) { return stop_found(engine_->find(key, std::nullopt), false); }
+  bool request_stop(const K& key) { return stop_found(engine_->find(key, EngineType::any_generation), false); }
 
   /// Ends every running heartbeat as stopped; how many. Heartbeats started meanwhile may run on.
   std::size_t stop_all() noexcept { return engine_->stop_all(); }
@@ -129,7 +132,9 @@ class HeartbeatRegistry {
   bool shutdown(Duration grace = {}) noexcept { return engine_->shutdown(grace); }
 
   /// True if the key has a running heartbeat.
-  [[nodiscard]] bool contains(const K& key) const { return static_cast<bool>(engine_->find(key, std::nullopt)); }
+  [[nodiscard]] bool contains(const K& key) const {
+    return static_cast<bool>(engine_->find(key, EngineType::any_generation));
+  }
 
   /// How many heartbeats run.
   [[nodiscard]] std::size_t size() const { return engine_->size(); }
@@ -152,7 +157,7 @@ class HeartbeatRegistry {
 
   /// How the key's heartbeat stands; no value if none runs.
   [[nodiscard]] std::optional<Status> status(const K& key) const {
-    const detail::RecordReference record = engine_->find(key, std::nullopt);
+    const detail::RecordReference record = engine_->find(key, EngineType::any_generation);
     return record ? status_of(*record) : std::nullopt;
   }
 
@@ -190,7 +195,14 @@ class HeartbeatRegistry {
   }
 
   static std::optional<Status> status_of(detail::Record& record) {
-    Status status{detail::key_of<K>(record), record.generation, HeartbeatState::waiting, std::nullopt, false, 0};
+    std::optional<Status> status{  // made, and given back, without the lock: the key is copied
+        Status{detail::key_of<K>(record), record.generation, HeartbeatState::waiting, std::nullopt, false, 0}};
+    if (!look_at(record, *status)) status.reset();
+    return status;
+  }
+
+  // False if it has ended.
+  static bool look_at(detail::Record& record, Status& status) noexcept {
     const detail::MutexLock lock{record.shard().mutex()};
     switch (record.life.state()) {
       case detail::State::held:
@@ -207,7 +219,7 @@ class HeartbeatRegistry {
         status.state = HeartbeatState::in_flight;
         break;
       case detail::State::ended:
-        return std::nullopt;
+        return false;
     }
     if (const auto until = record.life.valid_until()) {
       status.valid_until =
@@ -215,7 +227,7 @@ class HeartbeatRegistry {
     }
     status.is_in_jeopardy = record.life.in_jeopardy();
     status.failures = record.life.failures();
-    return status;
+    return true;
   }
 
   EngineType* engine_;  // frees itself once it is released and nothing refers to it

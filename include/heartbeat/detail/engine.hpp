@@ -74,7 +74,8 @@ class Engine final : public Core, public ChildrenEnder {
   /// An empty reference and `error` if it was refused. Throws std::bad_alloc, and what hashing or moving the key
   /// throws.
   Started start(Key&& key, const Options& options, ParentLink* group, std::error_code& error);
-  [[nodiscard]] RecordReference find(const Key& key, std::optional<std::uint64_t> generation);
+  static constexpr std::uint64_t any_generation = static_cast<std::uint64_t>(-1);
+  [[nodiscard]] RecordReference find(const Key& key, std::uint64_t generation);
   std::size_t stop_all() { return end_all(EndReason::stopped); }
   std::vector<Key> sweep();
   template <class Fn>
@@ -200,6 +201,10 @@ class Engine final : public Core, public ChildrenEnder {
   void wait_for(Duration grace, Done done) noexcept;
   [[nodiscard]] std::size_t open_closes() noexcept;
 
+  // Where a lane begins to look: each time elsewhere, so that a busy shard does not keep the others waiting (G10).
+  std::size_t next_shard() noexcept {
+    return next_shard_.fetch_add(1, std::memory_order_relaxed) % shard_count();  // any value is a good one
+  }
   Driver& driver(const Shard& shard) noexcept { return *drivers_[shard.place()]; }
 
   static constexpr int is_quiet = 1;
@@ -213,6 +218,7 @@ class Engine final : public Core, public ChildrenEnder {
   std::atomic<int> ending_{0};           // is_quiet, is_orphaned: who comes second destroys the policies
   std::atomic<bool> is_telling_{false};  // the one who has set it tells events
   std::atomic<std::size_t> calling_{0};  // blocking calls under way
+  std::atomic<std::size_t> next_shard_{0};
   std::size_t most_calling_ = 1;         // constant; leaves room in the pool for tokens and events
 
   Mutex lanes_mutex_;

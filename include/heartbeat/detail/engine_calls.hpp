@@ -130,12 +130,12 @@ void Engine<Key, T, C, E>::grow_index(Shard& home) noexcept {
 }
 
 template <class Key, class T, class C, class E>
-RecordReference Engine<Key, T, C, E>::find(const Key& key, std::optional<std::uint64_t> generation) {
+RecordReference Engine<Key, T, C, E>::find(const Key& key, std::uint64_t generation) {
   const std::uint64_t hash = Random::mix(std::hash<Key>{}(key));
   Shard& home = shard_of(hash);
   const MutexLock lock{home.mutex()};
   Record* found = home.find_running(static_cast<std::uint32_t>(hash >> 32), [&](const Record& record) {
-    return key_of<Key>(record) == key && (!generation || record.generation == *generation);
+    return key_of<Key>(record) == key && (generation == any_generation || generation == record.generation);
   });
   return found == nullptr ? RecordReference{} : RecordReference::to(*found);
 }
@@ -159,14 +159,12 @@ bool Engine<Key, T, C, E>::end_now(Record& record, EndReason reason) noexcept {
     tokens.beat.request_stop();
     tokens.heartbeat.request_stop();
   }
-  if (did_end) {
-    Effects left;
-    {
-      const MutexLock lock{home.mutex()};
-      home.leave(record, left);
-    }
-    perform(home, left);
+  Effects left;
+  {
+    const MutexLock lock{home.mutex()};
+    home.leave(record, left);
   }
+  perform(home, left);
   if (home.gate().leave()) gate_emptied();
   return did_end;
 }
@@ -204,10 +202,18 @@ template <class Key, class T, class C, class E>
 std::vector<Key> Engine<Key, T, C, E>::sweep() {
   std::vector<RecordReference> ended;
   std::vector<Record*> stalled;
+  std::vector<Key> keys;
+  stalled.reserve(Shard::slice);
   for (std::size_t i = 0; i < shard_count(); ++i) {
     for (bool more = true; more;) {
-      stalled.reserve(Shard::slice);
-      ended.reserve(ended.size() + Shard::slice);  // before anything ends: an answer is never lost for want of memory
+      try {  // before anything ends: an answer is never lost for want of memory
+        ended.reserve(ended.size() + Shard::slice);
+        keys.reserve(ended.size() + Shard::slice);
+      } catch (const std::bad_alloc&) {
+        if (ended.empty()) throw;
+        i = shard_count();  // what has not ended yet is found by the next sweep
+        break;
+      }
       Effects effects;
       {
         const Instant at = now();
@@ -221,8 +227,6 @@ std::vector<Key> Engine<Key, T, C, E>::sweep() {
       perform(shard(i), effects);
     }
   }
-  std::vector<Key> keys;
-  keys.reserve(ended.size());
   for (const RecordReference& record : ended)
     keys.push_back(key_of<Key>(*record));
   return keys;

@@ -12,15 +12,17 @@ template <class Key, class T, class C, class E>
 bool Engine<Key, T, C, E>::tell_event() noexcept {
   if (!policies_->sink || is_telling_.exchange(true, std::memory_order_acquire)) return false;
   bool has_told = false;
+  const std::size_t first = next_shard();
   for (std::size_t i = 0; i < shard_count() && !has_told; ++i) {
+    Shard& home = shard((first + i) % shard_count());
     Shard::Delivery delivery;
     Effects effects;
     {
-      const MutexLock lock{shard(i).mutex()};
-      has_told = shard(i).take_event(delivery, effects);
+      const MutexLock lock{home.mutex()};
+      has_told = home.take_event(delivery, effects);
     }
     free_dead(effects);
-    if (has_told) tell(shard(i), delivery);
+    if (has_told) tell(home, delivery);
   }
   is_telling_.store(false, std::memory_order_release);
   return has_told;

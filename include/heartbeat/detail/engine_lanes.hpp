@@ -66,8 +66,9 @@ bool Engine<Key, T, C, E>::run_one_task() noexcept {
 
 template <class Key, class T, class C, class E>
 bool Engine<Key, T, C, E>::fire_token() noexcept {
+  const std::size_t first = next_shard();
   for (std::size_t i = 0; i < shard_count(); ++i) {
-    Shard& home = shard(i);
+    Shard& home = shard((first + i) % shard_count());
     Shard::Firing firing;
     Effects effects;
     bool more = false;

@@ -62,6 +62,8 @@ bool Engine<Key, T, C, E>::shutdown(Duration grace) noexcept {
       free_dead(effects);
     }
   }
+  while (fire_token()) {  // calls that wait for their tokens keep the gates from becoming empty
+  }
   const std::chrono::nanoseconds left{limit - now()};
   for (std::size_t i = 0; i < shard_count(); ++i) {
     if (shard(i).gate().close()) gate_emptied();  // from here on the policies may be gone

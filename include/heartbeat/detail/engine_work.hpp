@@ -190,7 +190,7 @@ void Engine<Key, T, C, E>::call_batch(Shard& home, std::span<Shard::Claim> claim
                               BeatContext{std::chrono::nanoseconds{claim.timeout}, home, *claim.slot, claim.serial},
                               BeatCompletion{AnswerTicket{home, *claim.slot, claim.serial}}});
         }
-        if (!requests.empty()) policies_->transport.async_beat_batch(requests);
+        if (!requests.empty()) policies_->transport.async_beat_batch(std::span<BeatRequest<Key>>{requests});
       } catch (...) {
         batch_threw = true;
         count_throw(home);
@@ -207,12 +207,14 @@ void Engine<Key, T, C, E>::call_batch(Shard& home, std::span<Shard::Claim> claim
 template <class Key, class T, class C, class E>
 bool Engine<Key, T, C, E>::call_blocking() noexcept {
   if constexpr (form == BeatForm::blocking) {
-    if (calling_.fetch_add(1) >= most_calling_) {
-      calling_.fetch_sub(1);
-      return false;
-    }
+    // Counted only if there is room: a count that is taken back could send the lane that makes room to rest.
+    std::size_t calling = calling_.load();
+    do {
+      if (calling >= most_calling_) return false;
+    } while (!calling_.compare_exchange_weak(calling, calling + 1));
+    const std::size_t first = next_shard();
     for (std::size_t i = 0; i < shard_count(); ++i) {
-      Shard& home = shard(i);
+      Shard& home = shard((first + i) % shard_count());
       std::array<Shard::Claim, 1> claims;
       Shard::Claim& claim = claims.front();
       Effects effects;

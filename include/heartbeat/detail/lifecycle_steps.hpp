@@ -48,6 +48,8 @@ inline Action Lifecycle::due(const Moment& moment, const BeatRules& rules, const
     action.make_ready = sending.make_ready;
     action.end = sending.end;
     action.reason = sending.reason;
+    action.end = sending.end;
+    action.reason = sending.reason;
     action.told |= sending.told;
     action.skipped += sending.skipped;
     action.withheld += sending.withheld;
@@ -78,7 +80,7 @@ inline Action Lifecycle::next_send_due(const Moment& moment, const BeatRules& ru
     withheld_ = false;
     return action;
   }
-  if (grace_ && withheld_) return Action::ending(EndReason::stalled);  // the one fresh beat was withheld too long
+  if (grace_ && withheld_) return Action::ending(EndReason::stalled);  // the fresh beat must not wait for ever
   pass_grid_points(rules, moment.now);
   next_send_ = grid_ + interval(rules);
   action.withheld = 1;

@@ -18,6 +18,7 @@
 //   two threads arming: `armed_` only moves earlier, and the executor keeps the earliest.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -194,6 +195,7 @@ class Shard final : public AnswerReceiver {
   [[nodiscard]] Moment moment(Instant now) const noexcept HEARTBEAT_REQUIRES(mutex_) {
     return {.now = now, .scale = policy_.scale, .is_gap = is_gap_};
   }
+  void saw(Instant now) noexcept HEARTBEAT_REQUIRES(mutex_) { seen_ = std::max(seen_, policy_.scale.down(now)); }
   void look_at(Record& record, Instant now, Effects& effects, std::vector<Record*>* stalled) HEARTBEAT_REQUIRES(mutex_);
   void perform(Record& record, const Action& action, Instant now, Effects& effects) noexcept HEARTBEAT_REQUIRES(mutex_);
   void unfile(Record& record) noexcept HEARTBEAT_REQUIRES(mutex_);
@@ -236,7 +238,9 @@ class Shard final : public AnswerReceiver {
   BeatSlot* fired_slots_ HEARTBEAT_GUARDED_BY(mutex_) = nullptr;  // their calls are to be cancelled
   Random random_ HEARTBEAT_GUARDED_BY(mutex_);
   Statistics counters_ HEARTBEAT_GUARDED_BY(mutex_);
-  Tick armed_ HEARTBEAT_GUARDED_BY(mutex_) = tick_never;  // the wake-up asked for
+  Tick armed_ HEARTBEAT_GUARDED_BY(mutex_) = tick_never;      // the wake-up asked for
+  Tick seen_ HEARTBEAT_GUARDED_BY(mutex_) = 0;                // the latest now
+  Tick counted_gap_ HEARTBEAT_GUARDED_BY(mutex_) = tick_never;  // the wake-up whose lateness was counted
   std::uint64_t last_generation_ HEARTBEAT_GUARDED_BY(mutex_);
   std::size_t running_ HEARTBEAT_GUARDED_BY(mutex_) = 0;
   std::size_t untold_ends_ HEARTBEAT_GUARDED_BY(mutex_) = 0;

@@ -130,10 +130,12 @@ inline void Shard::finish_close(Record& record, std::uint64_t& counter, Instant 
   unfile(record);
   record.is_closing = false;
   index_.erase(record);
-  Record* held = index_.find(record.hash, [&](const Record& other) {
-    return other.life.state() == State::held && policy_.same_key(other, record);
-  });
-  if (held != nullptr) {
+  const auto find = [&](auto&& is_meant) {
+    return index_.find(record.hash,
+                       [&](const Record& other) { return is_meant(other) && policy_.same_key(other, record); });
+  };
+  Record* held = find([](const Record& other) { return other.life.state() == State::held; });
+  if (held != nullptr && find([](const Record& other) { return other.is_closing; }) == nullptr) {
     held->life.release_hold();
     refile(*held, now, effects);
   }
@@ -150,11 +152,7 @@ inline void Shard::give_up(std::uint64_t& cursor, Instant now, Effects& effects)
     });
   }
   for (Record* record : std::span{found}.first(count)) {
-    if (record->slot != nullptr) {
-      slots_.expire_serial(*record->slot);
-      record->slot->record = nullptr;
-      record->slot = nullptr;
-    }
+    if (record->slot != nullptr) abandon_and_fire(*record, effects);
     finish_close(*record, counters_.closes_skipped, now, effects);
   }
 }

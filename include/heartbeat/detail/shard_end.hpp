@@ -47,6 +47,7 @@ inline void Shard::begin_end(Record& record, EndReason reason, Instant now, Effe
 }
 
 inline void Shard::file_close(Record& record, Instant now, Effects& effects) noexcept {
+  saw(now);
   record.in_ready = true;
   ready_.insert(record, policy_.scale.down(add(now, record.rules->rules.ttl)));  // behind the beats
   effects.has_ready = true;
@@ -76,13 +77,14 @@ inline Shard::Tokens Shard::end_by_owner(Record& record, EndReason reason, Insta
     tokens.beat = abandon(record);
   }
   begin_end(record, reason, now, effects);
-  record.busy.store(record.busy.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);  // under the lock
   tokens.heartbeat = take_over_tokens(record).heartbeat;
   return tokens;
 }
 
+// Busy for whoever takes tokens over, not for the ender alone: two who stop at once wait for the same callbacks (F33).
 inline Shard::Tokens Shard::take_over_tokens(Record& record) noexcept {
   Tokens tokens;
+  record.busy.store(record.busy.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);  // under the lock
   record.is_discarding = true;
   if (EventRing::Entry entry = events_.take_back(record); entry.record != nullptr) {
     record.references.fetch_sub(1, std::memory_order_acq_rel);  // never the last: the index or the caller has one

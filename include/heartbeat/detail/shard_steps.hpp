@@ -30,6 +30,7 @@ inline Shard::Shard(Core& core, const ShardPolicy& policy, Instant now, std::uin
 
 inline void Shard::insert(Record& record, const BeatRules& rules, std::optional<Instant> granted, Instant now,
                           Effects& effects) {
+  saw(now);
   chunks_.reserve(index_.size() + 1);
   record.rules = &rules_.acquire(rules, *this);
   pin();
@@ -56,6 +57,7 @@ inline void Shard::unfile(Record& record) noexcept {
 }
 
 inline void Shard::refile(Record& record, Instant now, Effects& effects) noexcept {
+  saw(now);
   unfile(record);
   if (record.life.state() == State::ready) {
     record.in_ready = true;
@@ -68,7 +70,8 @@ inline void Shard::refile(Record& record, Instant now, Effects& effects) noexcep
 }
 
 inline void Shard::arm(Effects& effects) noexcept {
-  const Tick due = std::min(timers_.next(), ready_.next());
+  // What is due already is due now: an idle wheel may answer with a time long past, which would look like a gap.
+  const Tick due = std::max(std::min(timers_.next(), ready_.next()), seen_);
   if (due >= armed_) return;
   armed_ = due;
   effects.wake_at = policy_.scale.instant(due);
@@ -79,9 +82,11 @@ inline void Shard::arm(Effects& effects) noexcept {
 inline bool Shard::advance(Instant now, Effects& effects, std::vector<Record*>* stalled) {
   // A wake-up that comes late means that we were away; the distance between two wake-ups means nothing (F21).
   if (armed_ != tick_never && now - policy_.scale.instant(armed_) > policy_.gap_threshold) {
-    if (!is_gap_) ++counters_.time_gaps;
+    if (counted_gap_ != armed_) ++counters_.time_gaps;  // a sweep may come before the wake-up
+    counted_gap_ = armed_;
     is_gap_ = true;
   }
+  saw(now);
   std::array<WheelHook*, slice> due;
   const Tick tick = policy_.scale.down(now);
   TimingWheel::Expired expired = timers_.expire(tick, due);

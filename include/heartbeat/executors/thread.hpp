@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: BSL-1.0
+// The default executor: threads of its own, a few for the engine and some more for work that may block. All start in
+// its constructor, so that nothing later can fail for want of a thread. Read next: thread_loop.hpp, blocking_pool.hpp.
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <memory>
+#include <stdexcept>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <heartbeat/boot_clock.hpp>
+#include <heartbeat/clock.hpp>
+#include <heartbeat/executor.hpp>
+#include <heartbeat/executors/blocking_pool.hpp>
+#include <heartbeat/executors/thread_loop.hpp>
+#include <heartbeat/executors/work_queue.hpp>
+
+namespace heartbeat {
+
+/// How many threads a ThreadExecutor has. Each is greater than zero.
+struct ThreadExecutorOptions {
+  std::size_t threads = 1;           ///< of the engine: they never block
+  std::size_t blocking_threads = 8;  ///< for blocking transports, stop callbacks and the event sink
+};
+
+/// An executor with threads of its own that waits by the clock `C`: BootClock, std::chrono::steady_clock, or one that
+/// tells when it was moved (`AnnouncingClock`).
+///
+/// A handle: copies are the same executor. When the last one dies, queued works and armed timers are dropped, and the
+/// threads are joined; on one of its own threads, that thread is detached instead, and keeps what it needs until it
+/// returns. With nothing to do no thread wakes up.
+/// Threading: any thread. Blocks: the last copy's destructor, for works that are running. Allocates: in its
+/// constructors.
+template <Clock C = BootClock>
+class BasicThreadExecutor {
+ public:
+  using time_point = typename C::time_point;
+
+  /// Throws: std::system_error if a thread cannot be made; std::invalid_argument if an option is zero.
+  BasicThreadExecutor() requires std::default_initializable<C> : BasicThreadExecutor{C{}, ThreadExecutorOptions{}} {}
+
+  explicit BasicThreadExecutor(ThreadExecutorOptions options) requires std::default_initializable<C>
+      : BasicThreadExecutor{C{}, options} {}
+
+  explicit BasicThreadExecutor(C clock, ThreadExecutorOptions options = {})
+      : threads_{std::make_shared<Threads>(clock, options)} {
+    threads_->start(options);
+  }
+
+  /// Runs the work on a thread of the engine.
+  void post(Work& work) noexcept { threads_->shared->loop.post(work); }
+
+  /// Runs the timer at that time, on a thread of the engine; the earliest time asked for wins. True if it was idle.
+  bool wake_by(Timer& timer, time_point at) noexcept { return threads_->shared->loop.wake_by(timer, at); }
+
+  /// True if the timer was armed: it is idle now.
+  bool cancel(Timer& timer) noexcept { return threads_->shared->loop.cancel(timer); }
+
+  /// Runs the work on a thread for work that may block.
+  void post_blocking(Work& work) noexcept { threads_->shared->pool.post(work); }
+
+  /// How many of those run at once.
+  [[nodiscard]] std::size_t blocking_concurrency() const noexcept { return threads_->blocking_threads; }
+
+ private:
+  // What the threads use: held by each of them, and so by a detached one too.
+  struct Shared {
+    explicit Shared(const C& clock) : loop{clock} {}
+
+    detail::ThreadLoop<C> loop;
+    detail::BlockingPool pool;
+  };
+
+  // What the handles own.
+  struct Threads {
+    Threads(const C& clock, ThreadExecutorOptions options)
+        : shared{std::make_shared<Shared>(clock)}, blocking_threads{options.blocking_threads} {
+      if (options.threads == 0) throw std::invalid_argument{"ThreadExecutorOptions::threads must be greater than zero"};
+      if (options.blocking_threads == 0) {
+        throw std::invalid_argument{"ThreadExecutorOptions::blocking_threads must be greater than zero"};
+      }
+    }
+
+    // If one cannot be made, the destructor stops and joins those that were.
+    void start(ThreadExecutorOptions options) {
+      threads.reserve(options.threads + options.blocking_threads);
+      for (std::size_t i = 0; i < options.threads; ++i) {
+        threads.emplace_back([held = shared] { held->loop.run_thread(); });
+      }
+      for (std::size_t i = 0; i < options.blocking_threads; ++i) {
+        threads.emplace_back([held = shared] { held->pool.run_thread(); });
+      }
+    }
+
+    Threads(const Threads&) = delete;
+    Threads& operator=(const Threads&) = delete;
+
+    ~Threads() {
+      WorkQueue rest_of_loop;
+      WorkQueue rest_of_pool;
+      shared->loop.stop(rest_of_loop);
+      shared->pool.stop(rest_of_pool);
+      rest_of_loop.drop_all();
+      rest_of_pool.drop_all();
+      for (std::thread& thread : threads) {
+        if (thread.get_id() == std::this_thread::get_id()) {
+          thread.detach();
+        } else {
+          thread.join();
+        }
+      }
+    }
+
+    const std::shared_ptr<Shared> shared;
+    const std::size_t blocking_threads;
+    std::vector<std::thread> threads;
+  };
+
+  std::shared_ptr<Threads> threads_;
+};
+
+/// The executor that is used unless another one is named.
+using ThreadExecutor = BasicThreadExecutor<>;
+
+static_assert(ExecutorFor<ThreadExecutor, BootClock>);
+static_assert(BlockingExecutor<ThreadExecutor>);
+
+}  // namespace heartbeat
