@@ -28,13 +28,12 @@ concept ClockSyntax = std::copy_constructible<C> && requires(const C& clock) {
 
 /// A clock that never goes backward.
 ///
-/// | expression                | type                | meaning                                                      |
-/// | ------------------------- | ------------------- | ------------------------------------------------------------ |
-/// | `Clock::duration`, `rep`, `period`, `time_point` | | as for a standard clock; `rep` is an integer of 64 bits or
-/// more | | `Clock::is_steady`        | `constexpr bool`    | true: time never jumps (or see `treat_as_steady`) | |
-/// `std::as_const(c).now()`  | `Clock::time_point` | the time now; from any thread; not before the epoch          | |
-/// copy                      |                     | the copy reads the same time; what it refers to outlives the
-/// registry and its handles |
+/// | expression                    | type                | meaning |
+/// | ----------------------------- | ------------------- | ------- |
+/// | `Clock::duration`, `rep`, … |                     | as for a standard clock; `rep` is an integer of 64 bits |
+/// | `Clock::is_steady`            | `constexpr bool`    | true: time never jumps (or see `treat_as_steady`) |
+/// | `std::as_const(c).now()`      | `Clock::time_point` | the time now; from any thread; not before the epoch |
+/// | copy                          |                     | reads the same time; what it refers to outlives a registry |
 ///
 /// REQUIRES: `now()` neither blocks for long nor calls back into the registry. It is never called under a lock.
 /// The model is std::chrono::steady_clock, 0 lines of code away; BootClock is the default.

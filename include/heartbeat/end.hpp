@@ -23,18 +23,12 @@ enum class EndReason : std::uint8_t {
 /// The reason in the words of the enumerator.
 [[nodiscard]] constexpr std::string_view to_string(EndReason reason) noexcept {
   switch (reason) {
-    case EndReason::stopped:
-      return "stopped";
-    case EndReason::parent_cancelled:
-      return "parent_cancelled";
-    case EndReason::gone:
-      return "gone";
-    case EndReason::failed:
-      return "failed";
-    case EndReason::stalled:
-      return "stalled";
-    case EndReason::shut_down:
-      return "shut_down";
+    case EndReason::stopped: return "stopped";
+    case EndReason::parent_cancelled: return "parent_cancelled";
+    case EndReason::gone: return "gone";
+    case EndReason::failed: return "failed";
+    case EndReason::stalled: return "stalled";
+    case EndReason::shut_down: return "shut_down";
   }
   return "unknown";
 }

@@ -57,64 +57,37 @@ namespace detail {
 
 inline const char* message_of(errc code) noexcept {
   switch (code) {
-    case errc::already_running:
-      return "the key already has a running heartbeat: stop it first, or choose if_running";
-    case errc::shut_down:
-      return "the registry has been shut down and takes no more heartbeats";
-    case errc::event_backlog:
-      return "too many ends wait for the event sink: let it catch up, or raise event_capacity";
-    case errc::group_cancelled:
-      return "the group has failed or was cancelled and takes no more heartbeats";
-    case errc::interval_not_positive:
-      return "interval must be greater than zero";
-    case errc::ttl_not_above_interval:
-      return "ttl must be greater than interval";
-    case errc::beat_timeout_not_positive:
-      return "beat_timeout must be greater than zero";
-    case errc::beat_timeout_above_ttl:
-      return "beat_timeout must not exceed ttl";
-    case errc::safety_margin_too_small:
-      return "safety_margin must be at least two ticks";
-    case errc::safety_margin_too_large:
-      return "safety_margin must be less than ttl - interval";
-    case errc::attempts_not_positive:
-      return "attempts must be between 1 and 32";
-    case errc::floor_not_positive:
-      return "floor must be greater than zero";
-    case errc::floor_above_interval:
-      return "floor must not exceed interval";
+    case errc::already_running: return "the key already has a running heartbeat: stop it first, or choose if_running";
+    case errc::shut_down: return "the registry has been shut down and takes no more heartbeats";
+    case errc::event_backlog: return "too many ends wait for the event sink: let it catch up, or raise event_capacity";
+    case errc::group_cancelled: return "the group has failed or was cancelled and takes no more heartbeats";
+    case errc::interval_not_positive: return "interval must be greater than zero";
+    case errc::ttl_not_above_interval: return "ttl must be greater than interval";
+    case errc::beat_timeout_not_positive: return "beat_timeout must be greater than zero";
+    case errc::beat_timeout_above_ttl: return "beat_timeout must not exceed ttl";
+    case errc::safety_margin_too_small: return "safety_margin must be at least two ticks";
+    case errc::safety_margin_too_large: return "safety_margin must be less than ttl - interval";
+    case errc::attempts_not_positive: return "attempts must be between 1 and 32";
+    case errc::floor_not_positive: return "floor must be greater than zero";
+    case errc::floor_above_interval: return "floor must not exceed interval";
     case errc::attempts_do_not_fit:
-      return "attempts * (floor + tick) must be less than ttl - safety_margin - interval (floor counts as a tick or more)";
-    case errc::backoff_not_positive:
-      return "backoff.initial must be greater than zero";
-    case errc::backoff_maximum_below_initial:
-      return "backoff.maximum must not be less than backoff.initial";
-    case errc::backoff_multiplier_below_one:
-      return "backoff.multiplier must be a number of at least 1";
-    case errc::max_consecutive_failures_not_positive:
-      return "max_consecutive_failures must be between 1 and 255";
-    case errc::progress_within_not_positive:
-      return "progress_within must be greater than zero";
-    case errc::granted_in_the_future:
-      return "granted_at must not lie in the future";
-    case errc::shards_not_power_of_two:
-      return "shards must be a power of two between 1 and 256";
-    case errc::tick_out_of_range:
-      return "tick must be between 1 us and 1 s";
-    case errc::gap_threshold_not_positive:
-      return "gap_threshold must be greater than zero";
-    case errc::event_capacity_not_positive:
-      return "event_capacity must be greater than zero";
-    case errc::beat_timed_out:
-      return "no answer within the beat timeout";
-    case errc::beat_dropped:
-      return "the transport dropped the beat unanswered";
-    case errc::transport_threw:
-      return "the transport threw an exception";
-    case errc::transport_stuck:
-      return "the transport has not come back from an earlier beat of this key";
-    case errc::bad_ttl:
-      return "the server answered with a ttl that makes no sense";
+      return "attempts * (floor + tick) must be less than ttl - safety_margin - interval (floor counts as a tick or "
+             "more)";
+    case errc::backoff_not_positive: return "backoff.initial must be greater than zero";
+    case errc::backoff_maximum_below_initial: return "backoff.maximum must not be less than backoff.initial";
+    case errc::backoff_multiplier_below_one: return "backoff.multiplier must be a number of at least 1";
+    case errc::max_consecutive_failures_not_positive: return "max_consecutive_failures must be between 1 and 255";
+    case errc::progress_within_not_positive: return "progress_within must be greater than zero";
+    case errc::granted_in_the_future: return "granted_at must not lie in the future";
+    case errc::shards_not_power_of_two: return "shards must be a power of two between 1 and 256";
+    case errc::tick_out_of_range: return "tick must be between 1 us and 1 s";
+    case errc::gap_threshold_not_positive: return "gap_threshold must be greater than zero";
+    case errc::event_capacity_not_positive: return "event_capacity must be greater than zero";
+    case errc::beat_timed_out: return "no answer within the beat timeout";
+    case errc::beat_dropped: return "the transport dropped the beat unanswered";
+    case errc::transport_threw: return "the transport threw an exception";
+    case errc::transport_stuck: return "the transport has not come back from an earlier beat of this key";
+    case errc::bad_ttl: return "the server answered with a ttl that makes no sense";
   }
   return "unknown heartbeat error";
 }

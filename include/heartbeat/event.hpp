@@ -30,24 +30,15 @@ enum class EventKind : std::uint8_t {
 /// The kind in the words of the enumerator.
 [[nodiscard]] constexpr std::string_view to_string(EventKind kind) noexcept {
   switch (kind) {
-    case EventKind::started:
-      return "started";
-    case EventKind::missed:
-      return "missed";
-    case EventKind::jeopardy:
-      return "jeopardy";
-    case EventKind::lapsed:
-      return "lapsed";
-    case EventKind::time_gap:
-      return "time_gap";
-    case EventKind::withheld:
-      return "withheld";
-    case EventKind::acknowledged:
-      return "acknowledged";
-    case EventKind::recovered:
-      return "recovered";
-    case EventKind::ended:
-      return "ended";
+    case EventKind::started: return "started";
+    case EventKind::missed: return "missed";
+    case EventKind::jeopardy: return "jeopardy";
+    case EventKind::lapsed: return "lapsed";
+    case EventKind::time_gap: return "time_gap";
+    case EventKind::withheld: return "withheld";
+    case EventKind::acknowledged: return "acknowledged";
+    case EventKind::recovered: return "recovered";
+    case EventKind::ended: return "ended";
   }
   return "unknown";
 }

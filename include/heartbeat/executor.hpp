@@ -16,8 +16,8 @@ namespace heartbeat {
 /// A piece of work that the engine owns and an executor runs.
 ///
 /// States: idle -> (post) -> queued -> (taken out) -> running `run()`. It may be posted again as soon as it was taken
-/// out, by its own `run()` too. An executor calls exactly one of `run()` and `drop()` for each post. Either may free the work: an
-/// executor touches it no more once it has called one of them.
+/// out, by its own `run()` too. An executor calls exactly one of `run()` and `drop()` for each post. Either may free
+/// the work: an executor touches it no more once it has called one of them.
 class Work {
  public:
   /// Does the work. Does not throw, and does not block unless it was posted as blocking.
@@ -53,13 +53,13 @@ class Timer : public Work {
 
 /// Runs work soon, and at a time point of `C`.
 ///
-/// | expression              | type   | meaning | | ----------------------- | ------ |
-/// -------------------------------------------------------------------------------- | | `e.post(work)`          | |
-/// `work.run()` is called soon, on a thread of the executor, never inside `post`     | | `e.wake_by(timer, at)`  |
-/// `bool` | `timer.run()` is called at `at`, or earlier if an earlier call asked for that (the earliest wins); true if
-/// the timer was idle before | | `e.cancel(timer)`       | `bool` | true if the timer was armed: it is idle now, and
-/// neither run nor dropped          | | copy                    |        | the copy is the same executor; what it
-/// refers to outlives the registry            |
+/// | expression             | type   | meaning |
+/// | ---------------------- | ------ | ------- |
+/// | `e.post(work)`         |        | `work.run()` is called soon, on a thread of the executor, never inside `post` |
+/// | `e.wake_by(timer, at)` | `bool` | `timer.run()` is called at `at`, or earlier if an earlier call asked for that: |
+/// |                        |        | the earliest wins; true if the timer was idle before |
+/// | `e.cancel(timer)`      | `bool` | true if the timer was armed: it is idle now, and neither run nor dropped |
+/// | copy                   |        | the same executor; what it refers to outlives the registry |
 ///
 /// All of it from any thread, `noexcept`, not under a lock of the engine. Work that was queued when the executor ends
 /// is dropped. `post` may run works in parallel; the engine takes care of itself. Why one writes one: to run on the

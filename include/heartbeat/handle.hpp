@@ -31,18 +31,20 @@ class [[nodiscard("a handle that is dropped stops its heartbeat: keep it, or cal
   HeartbeatHandle(detail::RecordReference record, C clock, bool owns)
       : record_{std::move(record)}, clock_{std::move(clock)}, owns_{owns} {}
 
-  HeartbeatHandle(HeartbeatHandle&& other) noexcept
+  HeartbeatHandle(HeartbeatHandle && other) noexcept
       : record_{std::move(other.record_)}, clock_{std::move(other.clock_)}, owns_{std::exchange(other.owns_, false)} {
     other.clock_.reset();
   }
 
   /// Stops the heartbeat it had before.
   HeartbeatHandle& operator=(HeartbeatHandle&& other) noexcept {
-    HeartbeatHandle taken{std::move(other)};  // first, so that assigning to itself changes nothing
-    const HeartbeatHandle old{std::move(*this)};
-    record_ = std::move(taken.record_);
-    if (taken.clock_) clock_.emplace(*std::move(taken.clock_));  // a clock can be copied, but need not be assigned
-    owns_ = std::exchange(taken.owns_, false);
+    if (this == &other) return *this;
+    if (owns_) stop();
+    record_ = std::move(other.record_);
+    clock_.reset();  // not assigned: a clock can be copied, and nothing else
+    if (other.clock_) clock_.emplace(*other.clock_);
+    other.clock_.reset();
+    owns_ = std::exchange(other.owns_, false);
     return *this;
   }
 
@@ -52,7 +54,9 @@ class [[nodiscard("a handle that is dropped stops its heartbeat: keep it, or cal
   }
 
   /// True if there is a heartbeat, running or ended.
-  [[nodiscard]] explicit operator bool() const noexcept { return static_cast<bool>(record_); }
+  [[nodiscard]] explicit operator bool() const noexcept {
+    return static_cast<bool>(record_);
+  }
 
   /// REQUIRES: there is a heartbeat.
   [[nodiscard]] const K& key() const noexcept {
@@ -61,23 +65,33 @@ class [[nodiscard("a handle that is dropped stops its heartbeat: keep it, or cal
   }
 
   /// Tells this heartbeat from others of the same key; never 0, but for a handle without a heartbeat.
-  [[nodiscard]] std::uint64_t generation() const noexcept { return record_ ? record_->generation : 0; }
+  [[nodiscard]] std::uint64_t generation() const noexcept {
+    return record_ ? record_->generation : 0;
+  }
 
   /// Ends the heartbeat as stopped. True if this call ended it.
   ///
   /// Threading: any thread, any callback. Blocks: outside callbacks, until no callback of this heartbeat runs; its
   /// `ended` event may come later. Never on the network: a beat in flight is cancelled and its answer ignored. Inside a
   /// callback, of whichever registry, it does not wait. Allocates: never. Throws: never. Guarantees: G2, G3, G15.
-  bool stop() noexcept { return record_ && record_->shard().core().stop(*record_, true); }
+  bool stop() noexcept {
+    return record_ && record_->shard().core().stop(*record_, true);
+  }
 
   /// As `stop`, and never waits.
-  bool request_stop() noexcept { return record_ && record_->shard().core().stop(*record_, false); }
+  bool request_stop() noexcept {
+    return record_ && record_->shard().core().stop(*record_, false);
+  }
 
   /// Gives up ownership: the heartbeat lives on, by key. The handle goes on answering.
-  void detach() noexcept { owns_ = false; }
+  void detach() noexcept {
+    owns_ = false;
+  }
 
   /// True if the heartbeat is stopped when this handle dies.
-  [[nodiscard]] bool owns() const noexcept { return owns_; }
+  [[nodiscard]] bool owns() const noexcept {
+    return owns_;
+  }
 
   /// A token that fires at the heartbeat's end, whatever the reason; an empty one without a heartbeat.
   ///

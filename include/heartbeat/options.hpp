@@ -9,7 +9,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
-#include <system_error>
 
 #include <heartbeat/boot_clock.hpp>
 #include <heartbeat/clock.hpp>
@@ -204,12 +203,56 @@ template <class C>
   return errc{};
 }
 
+namespace detail {
+
+// None of these is constexpr: where one is called while compiling, the compiler refuses and says its name.
+namespace rules {
+inline void interval_not_positive() {}
+inline void ttl_not_above_interval() {}
+inline void beat_timeout_not_positive() {}
+inline void beat_timeout_above_ttl() {}
+inline void safety_margin_too_small() {}
+inline void safety_margin_too_large() {}
+inline void attempts_not_positive() {}
+inline void floor_not_positive() {}
+inline void floor_above_interval() {}
+inline void attempts_do_not_fit() {}
+inline void backoff_not_positive() {}
+inline void backoff_maximum_below_initial() {}
+inline void backoff_multiplier_below_one() {}
+inline void max_consecutive_failures_not_positive() {}
+inline void progress_within_not_positive() {}
+}  // namespace rules
+
+template <class Options>
+constexpr void an_option_breaks_a_rule(errc rule) {
+  switch (rule) {
+    case errc::interval_not_positive: return rules::interval_not_positive();
+    case errc::ttl_not_above_interval: return rules::ttl_not_above_interval();
+    case errc::beat_timeout_not_positive: return rules::beat_timeout_not_positive();
+    case errc::beat_timeout_above_ttl: return rules::beat_timeout_above_ttl();
+    case errc::safety_margin_too_small: return rules::safety_margin_too_small();
+    case errc::safety_margin_too_large: return rules::safety_margin_too_large();
+    case errc::attempts_not_positive: return rules::attempts_not_positive();
+    case errc::floor_not_positive: return rules::floor_not_positive();
+    case errc::floor_above_interval: return rules::floor_above_interval();
+    case errc::attempts_do_not_fit: return rules::attempts_do_not_fit();
+    case errc::backoff_not_positive: return rules::backoff_not_positive();
+    case errc::backoff_maximum_below_initial: return rules::backoff_maximum_below_initial();
+    case errc::backoff_multiplier_below_one: return rules::backoff_multiplier_below_one();
+    case errc::max_consecutive_failures_not_positive: return rules::max_consecutive_failures_not_positive();
+    case errc::progress_within_not_positive: return rules::progress_within_not_positive();
+    default: return;
+  }
+}
+
+}  // namespace detail
+
 /// Checks options while compiling: `registry.start(key, heartbeat::checked({.interval = 5s, .ttl = 30s}))` does not
-/// compile if they break a rule; the compiler's message shows the call of `an_option_breaks_a_rule` with that rule.
+/// compile if they break a rule; the compiler's message shows the call of `an_option_breaks_a_rule` and names the rule.
 template <class C = BootClock>
 [[nodiscard]] consteval HeartbeatOptions<C> checked(HeartbeatOptions<C> options) {
-  constexpr auto an_option_breaks_a_rule = [](errc rule) { throw std::system_error{make_error_code(rule)}; };
-  if (const errc rule = broken_rule(options); rule != errc{}) an_option_breaks_a_rule(rule);
+  detail::an_option_breaks_a_rule<HeartbeatOptions<C>>(broken_rule(options));
   return options;
 }
 

@@ -45,12 +45,14 @@ class HeartbeatRegistry {
                 "the executor must be copyable and have noexcept post(Work&), wake_by(Timer&, Clock::time_point) and "
                 "cancel(Timer&): see executor.hpp");
   static_assert(std::move_constructible<T>, "the transport must be movable: it is moved into the registry");
-  static_assert(Transport<T, K>,
-                "the transport must have beat(key, context) that returns a BeatResult, or "
-                "async_beat(key, context, completion) or async_beat_batch(requests) that return void: see transport.hpp");
-  static_assert(beat_form<T, K> != BeatForm::blocking || BlockingExecutor<E> || HelpingExecutor<E>,
-                "a blocking transport needs an executor with a pool for blocking work: noexcept post_blocking(Work&) and "
-                "blocking_concurrency()");
+  static_assert(
+      Transport<T, K>,
+      "the transport must have beat(key, context) that returns a BeatResult, or "
+      "async_beat(key, context, completion) or async_beat_batch(requests) that return void: see transport.hpp");
+  static_assert(
+      beat_form<T, K> != BeatForm::blocking || BlockingExecutor<E> || HelpingExecutor<E>,
+      "a blocking transport needs an executor with a pool for blocking work: noexcept post_blocking(Work&) and "
+      "blocking_concurrency()");
   static_assert(beat_form<T, K> == BeatForm::blocking || AsyncClosingTransport<T, K> || !BlockingClosingTransport<T, K>,
                 "an asynchronous transport closes with async_close(key, context, completion), not with close");
 
@@ -195,7 +197,8 @@ class HeartbeatRegistry {
   }
 
   static std::optional<Status> status_of(detail::Record& record) {
-    std::optional<Status> status{  // made, and given back, without the lock: the key is copied
+    std::optional<Status> status{
+        // made, and given back, without the lock: the key is copied
         Status{detail::key_of<K>(record), record.generation, HeartbeatState::waiting, std::nullopt, false, 0}};
     if (!look_at(record, *status)) status.reset();
     return status;
@@ -205,21 +208,12 @@ class HeartbeatRegistry {
   static bool look_at(detail::Record& record, Status& status) noexcept {
     const detail::MutexLock lock{record.shard().mutex()};
     switch (record.life.state()) {
-      case detail::State::held:
-        status.state = HeartbeatState::held;
-        break;
-      case detail::State::waiting:
-        status.state = HeartbeatState::waiting;
-        break;
-      case detail::State::ready:
-        status.state = HeartbeatState::ready;
-        break;
+      case detail::State::held: status.state = HeartbeatState::held; break;
+      case detail::State::waiting: status.state = HeartbeatState::waiting; break;
+      case detail::State::ready: status.state = HeartbeatState::ready; break;
       case detail::State::sending:
-      case detail::State::in_flight:
-        status.state = HeartbeatState::in_flight;
-        break;
-      case detail::State::ended:
-        return false;
+      case detail::State::in_flight: status.state = HeartbeatState::in_flight; break;
+      case detail::State::ended: return false;
     }
     if (const auto until = record.life.valid_until()) {
       status.valid_until =

@@ -22,14 +22,10 @@ enum class HeartbeatState : std::uint8_t {
 /// The state in the words of the enumerator.
 [[nodiscard]] constexpr std::string_view to_string(HeartbeatState state) noexcept {
   switch (state) {
-    case HeartbeatState::held:
-      return "held";
-    case HeartbeatState::waiting:
-      return "waiting";
-    case HeartbeatState::ready:
-      return "ready";
-    case HeartbeatState::in_flight:
-      return "in_flight";
+    case HeartbeatState::held: return "held";
+    case HeartbeatState::waiting: return "waiting";
+    case HeartbeatState::ready: return "ready";
+    case HeartbeatState::in_flight: return "in_flight";
   }
   return "unknown";
 }

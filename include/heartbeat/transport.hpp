@@ -17,10 +17,9 @@ namespace heartbeat {
 
 /// Sends a beat and waits for its answer.
 ///
-/// | expression          | type         | meaning                                                              |
-/// | ------------------- | ------------ | -------------------------------------------------------------------- |
-/// | `t.beat(key, context)` | `BeatResult` | sends one beat; returns by `context.timeout()`, or soon after
-/// `context.stop_token()` fires |
+/// | expression             | type         | meaning |
+/// | ---------------------- | ------------ | ------- |
+/// | `t.beat(key, context)` | `BeatResult` | sends one beat; returns by `context.timeout()`, or when its token fires |
 ///
 /// Runs on the executor's pool for blocking work, for different keys at the same time, never twice at once for one key.
 /// May throw: one failed beat (G8). Why: the client library at hand has blocking calls only.
@@ -31,10 +30,10 @@ concept BlockingTransport = requires(T& transport, const Key& key, const BeatCon
 
 /// Sends a beat and answers later.
 ///
-/// | expression                          | meaning                                                                  |
-/// | ----------------------------------- | ------------------------------------------------------------------------ |
-/// | `t.async_beat(key, context, completion)` | sends one beat and returns at once; `completion` is called once, from
-/// any thread, inline too |
+/// | expression                               | meaning |
+/// | ---------------------------------------- | ------- |
+/// | `t.async_beat(key, context, completion)` | sends one beat, returns at once; `completion` called once, from any |
+/// |                                          | thread, inline too |
 ///
 /// REQUIRES: does not block. `key` and `context` are valid during the call only. Called for different keys at the same
 /// time. May throw: one failed beat, unless it has answered (G8). Why: thousands of sessions on few threads.
@@ -45,10 +44,9 @@ concept AsyncTransport = requires(T& transport, const Key& key, const BeatContex
 
 /// Sends many beats in one call.
 ///
-/// | expression                     | meaning                                                                      |
-/// | ------------------------------ | ---------------------------------------------------------------------------- |
-/// | `t.async_beat_batch(requests)` | sends them all and returns at once; each completion is moved out and called once
-/// |
+/// | expression                     | meaning |
+/// | ------------------------------ | ------- |
+/// | `t.async_beat_batch(requests)` | sends them all, returns at once; each completion is moved out and called once |
 ///
 /// REQUIRES: does not block. The span, keys and contexts are valid during the call only. A throw fails every beat that
 /// was not answered; their retries come in smaller batches, then alone, so that one bad key cannot fail its neighbours.

@@ -102,18 +102,10 @@ void one_of(Registry& registry, std::mt19937& random, std::vector<Registry::Hand
   Registry::Options options = quick;
   options.if_running = static_cast<heartbeat::IfRunning>(random() % 3);
   switch (random() % 8) {
-    case 0:
-      registry.stop(key);
-      break;
-    case 1:
-      static_cast<void>(registry.sweep());
-      break;
-    case 2:
-      static_cast<void>(registry.snapshot());
-      break;
-    case 3:
-      mine.clear();
-      break;
+    case 0: registry.stop(key); break;
+    case 1: static_cast<void>(registry.sweep()); break;
+    case 2: static_cast<void>(registry.snapshot()); break;
+    case 3: mine.clear(); break;
     case 4: {
       std::stop_source parent;
       std::error_code error;

@@ -106,7 +106,8 @@ BOOST_AUTO_TEST_CASE(a_completion_that_was_moved_from_owes_no_answer) {
 BOOST_AUTO_TEST_CASE(a_completion_for_tests_calls_a_function) {
   std::vector<BeatResult> results;
   {
-    BeatCompletion completion = BeatCompletion::calling([&](BeatResult result) { results.push_back(std::move(result)); });
+    BeatCompletion completion =
+        BeatCompletion::calling([&](BeatResult result) { results.push_back(std::move(result)); });
     completion(BeatResult::acknowledged());
     completion(BeatResult::gone());
   }
@@ -117,7 +118,9 @@ BOOST_AUTO_TEST_CASE(a_completion_for_tests_calls_a_function) {
 
 BOOST_AUTO_TEST_CASE(a_completion_for_tests_tells_its_function_when_it_is_dropped) {
   std::optional<std::error_code> error;
-  { const auto completion = BeatCompletion::calling([&](const BeatResult& result) { error = result.error(); }); }
+  {
+    const auto completion = BeatCompletion::calling([&](const BeatResult& result) { error = result.error(); });
+  }
 
   BOOST_REQUIRE(error.has_value());
   BOOST_CHECK(*error == errc::beat_dropped);
@@ -158,7 +161,9 @@ BOOST_AUTO_TEST_CASE(a_close_with_an_error_has_failed) {
 
 BOOST_AUTO_TEST_CASE(a_close_dropped_unanswered_has_failed) {
   std::optional<std::error_code> error;
-  { const auto completion = CloseCompletion::calling([&](std::error_code given) { error = given; }); }
+  {
+    const auto completion = CloseCompletion::calling([&](std::error_code given) { error = given; });
+  }
 
   BOOST_REQUIRE(error.has_value());
   BOOST_CHECK(*error == errc::beat_dropped);

@@ -18,7 +18,7 @@ BOOST_AUTO_TEST_SUITE(boot_clock)
 BOOST_AUTO_TEST_CASE(it_is_a_clock_by_our_rules_and_by_the_standards) {
   static_assert(heartbeat::Clock<BootClock>);
   static_assert(std::chrono::is_clock_v<BootClock>);
-  static_assert(std::is_empty_v<BootClock> && noexcept(BootClock::now()));
+  static_assert(std::is_empty_v<BootClock>&& noexcept(BootClock::now()));
 }
 
 BOOST_AUTO_TEST_CASE(it_never_goes_backward) {

@@ -31,7 +31,7 @@ struct WithoutNow {
   using period = std::nano;
   using duration = std::chrono::nanoseconds;
   using time_point = std::chrono::time_point<WithoutNow>;
-  static constexpr bool is_steady = true;
+  [[maybe_unused]] static constexpr bool is_steady = true;
 };
 
 }  // namespace

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
-// What may run the engine's work. The smallest executors are in ../archetypes/executor.cpp; ours have tests of their own.
+// What may run the engine's work. The smallest executors are in ../archetypes/executor.cpp; ours have tests of their
+// own.
 #include <chrono>
 #include <concepts>
 #include <cstddef>

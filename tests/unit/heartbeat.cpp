@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: BSL-1.0
 // The umbrella: one include is enough for a program, here with real threads and the default clock. It stands outside of
 // any other namespace, because its suite is one named as the library's.
-#include <heartbeat/heartbeat.hpp>
-
 #include <atomic>
 #include <chrono>
 #include <system_error>
 
 #include <boost/test/unit_test.hpp>
+
+#include <heartbeat/heartbeat.hpp>
 
 BOOST_AUTO_TEST_SUITE(heartbeat)
 

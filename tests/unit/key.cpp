@@ -15,13 +15,13 @@
 namespace {
 
 struct WithoutHash {
-  friend bool operator==(const WithoutHash&, const WithoutHash&) = default;
+  bool operator==(const WithoutHash&) const = default;
 };
 
 struct WithoutEquality {};
 
 struct HashOfText {
-  friend bool operator==(const HashOfText&, const HashOfText&) = default;
+  bool operator==(const HashOfText&) const = default;
 };
 
 enum class Session : std::uint8_t { first };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
-// The rules between options: each nonsense value has a code of its own whose message names the option, the defaults keep
-// all rules, and the longest and the oddest durations are judged, not wrapped around.
+// The rules between options: each nonsense value has a code of its own whose message names the option, the defaults
+// keep all rules, and the longest and the oddest durations are judged, not wrapped around.
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -40,7 +40,8 @@ const std::vector<Nonsense> nonsense{
     {"interval", errc::interval_not_positive, [](Options& o) { o.interval = 0s; }},
     {"interval", errc::interval_not_positive, [](Options& o) { o.interval = -1ns; }},
     {"interval", errc::interval_not_positive, [](Options& o) { o.interval = std::chrono::hours::min(); }},
-    {"interval", errc::interval_not_positive, [](Options& o) { o.interval = std::chrono::duration<double>{not_a_number}; }},
+    {"interval", errc::interval_not_positive,
+     [](Options& o) { o.interval = std::chrono::duration<double>{not_a_number}; }},
     {"ttl", errc::ttl_not_above_interval, [](Options& o) { o.ttl = 0s; }},
     {"ttl", errc::ttl_not_above_interval, [](Options& o) { o.ttl = -30s; }},
     {"ttl", errc::ttl_not_above_interval, [](Options& o) { o.ttl = o.interval; }},

@@ -219,7 +219,7 @@ class Engine final : public Core, public ChildrenEnder {
   std::atomic<bool> is_telling_{false};  // the one who has set it tells events
   std::atomic<std::size_t> calling_{0};  // blocking calls under way
   std::atomic<std::size_t> next_shard_{0};
-  std::size_t most_calling_ = 1;         // constant; leaves room in the pool for tokens and events
+  std::size_t most_calling_ = 1;  // constant; leaves room in the pool for tokens and events
 
   Mutex lanes_mutex_;
   Lane* idle_lanes_ HEARTBEAT_GUARDED_BY(lanes_mutex_) = nullptr;

@@ -99,7 +99,6 @@ void Engine<Key, T, C, E>::post_cancel(ParentLink& link) noexcept {
   CallbackGate& gate = shard(0).gate();
   if (!gate.enter()) return;  // shut down: everything has ended
   if (link.post_once()) {
-    link.add_reference();
     shard(0).pin();
     policies_->executor.post(link);
   }

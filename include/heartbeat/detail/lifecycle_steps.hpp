@@ -116,12 +116,9 @@ inline Action Lifecycle::answered(const Moment& moment, const BeatRules& rules, 
                                   BeatResult::Kind kind, std::optional<Duration> ttl, bool retry,
                                   Random& random) noexcept {
   switch (kind) {
-    case BeatResult::Kind::gone:
-      return Action::ending(EndReason::gone);
-    case BeatResult::Kind::failed:
-      return failed(moment, rules, beat.send_time, retry, random);
-    case BeatResult::Kind::acknowledged:
-      break;
+    case BeatResult::Kind::gone: return Action::ending(EndReason::gone);
+    case BeatResult::Kind::failed: return failed(moment, rules, beat.send_time, retry, random);
+    case BeatResult::Kind::acknowledged: break;
   }
   if (ttl && (ttl->count() <= 0 || *ttl >= Duration{Duration::longest})) {
     return failed(moment, rules, beat.send_time, true, random);

@@ -9,7 +9,8 @@
 // The races, and what closes them:
 //   cancelled before a child is in the list: `start` looks at `is_cancelled` once more after inserting, and posts
 //   again; cancelled while a child's beat is claimed: each claim looks at `is_cancelled`, so none is claimed after the
-//   parent's `request_stop` has returned.
+//   parent's `request_stop` has returned; the last reference goes while the parent's callback runs: the destructor
+//   waits for the callback, which therefore posts only what still has a reference.
 #pragma once
 
 #include <atomic>
@@ -111,8 +112,16 @@ class ParentLink final : public Work {
 
   ParentLink* next_cancelled = nullptr;  ///< link in the effects of the one first failure
 
-  /// True for exactly one caller until `posted_out`.
-  [[nodiscard]] bool post_once() noexcept { return !is_posted_.exchange(true); }
+  /// True for exactly one caller until `posted_out`: the work has a reference of its own then. Never true once the last
+  /// reference is gone.
+  [[nodiscard]] bool post_once() noexcept {
+    if (is_posted_.exchange(true)) return false;
+    std::uint32_t count = references_.load(std::memory_order_relaxed);  // guards nothing that is read here
+    while (count != 0) {
+      if (references_.compare_exchange_weak(count, count + 1, std::memory_order_relaxed)) return true;
+    }
+    return false;
+  }
   void posted_out() noexcept { is_posted_.store(false); }
 
   void run() noexcept override { ender_.run_cancel(*this); }

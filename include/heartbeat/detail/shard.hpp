@@ -238,8 +238,8 @@ class Shard final : public AnswerReceiver {
   BeatSlot* fired_slots_ HEARTBEAT_GUARDED_BY(mutex_) = nullptr;  // their calls are to be cancelled
   Random random_ HEARTBEAT_GUARDED_BY(mutex_);
   Statistics counters_ HEARTBEAT_GUARDED_BY(mutex_);
-  Tick armed_ HEARTBEAT_GUARDED_BY(mutex_) = tick_never;      // the wake-up asked for
-  Tick seen_ HEARTBEAT_GUARDED_BY(mutex_) = 0;                // the latest now
+  Tick armed_ HEARTBEAT_GUARDED_BY(mutex_) = tick_never;        // the wake-up asked for
+  Tick seen_ HEARTBEAT_GUARDED_BY(mutex_) = 0;                  // the latest now
   Tick counted_gap_ HEARTBEAT_GUARDED_BY(mutex_) = tick_never;  // the wake-up whose lateness was counted
   std::uint64_t last_generation_ HEARTBEAT_GUARDED_BY(mutex_);
   std::size_t running_ HEARTBEAT_GUARDED_BY(mutex_) = 0;

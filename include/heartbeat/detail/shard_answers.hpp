@@ -130,12 +130,13 @@ inline void Shard::finish_close(Record& record, std::uint64_t& counter, Instant 
   unfile(record);
   record.is_closing = false;
   index_.erase(record);
-  const auto find = [&](auto&& is_meant) {
-    return index_.find(record.hash,
-                       [&](const Record& other) { return is_meant(other) && policy_.same_key(other, record); });
+  const auto of_this_key = [&](auto is_meant) {
+    return [&, is_meant](const Record& other) { return is_meant(other) && policy_.same_key(other, record); };
   };
-  Record* held = find([](const Record& other) { return other.life.state() == State::held; });
-  if (held != nullptr && find([](const Record& other) { return other.is_closing; }) == nullptr) {
+  const auto is_held = of_this_key([](const Record& other) { return other.life.state() == State::held; });
+  const auto is_closing = of_this_key([](const Record& other) { return other.is_closing; });
+  Record* held = index_.find(record.hash, is_held);
+  if (held != nullptr && index_.find(record.hash, is_closing) == nullptr) {
     held->life.release_hold();
     refile(*held, now, effects);
   }

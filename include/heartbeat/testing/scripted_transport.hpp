@@ -259,21 +259,15 @@ class ScriptedTransport {
                    Pending pending) {
     const std::size_t number = pending.number;
     switch (reply.how) {
-      case How::hold:
-        state->hold(kind, key, std::move(pending));
-        break;
+      case How::hold: state->hold(kind, key, std::move(pending)); break;
       case How::never: {
         const std::lock_guard lock{state->mutex};
         state->never_answered.push_back(std::move(pending.completion));
         break;
       }
-      case How::raise:
-        state->record_answer(number, "threw");
-        throw std::runtime_error{reply.text};
+      case How::raise: state->record_answer(number, "threw"); throw std::runtime_error{reply.text};
       case How::drop:
-      case How::answer:
-        answer_or_drop(state, reply, std::move(pending));
-        break;
+      case How::answer: answer_or_drop(state, reply, std::move(pending)); break;
     }
     if (reply.raises_after) {
       state->record_answer(number, "threw");

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
-// The gate counts who is inside and, once closed, lets nobody in and says once that it is empty; the frame knows whether
-// the calling thread is inside a callback.
+// The gate counts who is inside and, once closed, lets nobody in and says once that it is empty; the frame knows
+// whether the calling thread is inside a callback.
 #include <atomic>
 #include <thread>
 #include <vector>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
-// What keeps the memory of a registry: the registry itself, records, tickets. The last of them frees it, whichever that is.
+// What keeps the memory of a registry: the registry itself, records, tickets. The last of them frees it, whichever that
+// is.
 #include <optional>
 #include <utility>
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
-// The table of states: in each state, told each thing that may happen there, the machine asks for this and stands there.
-// Times are nanoseconds of a clock that nobody owns. Read next: lifecycle_steps.cpp for when and how long,
+// The table of states: in each state, told each thing that may happen there, the machine asks for this and stands
+// there. Times are nanoseconds of a clock that nobody owns. Read next: lifecycle_steps.cpp for when and how long,
 // lifecycle_walk.cpp for what holds on every way through the table.
 #include <ostream>
 #include <string_view>
@@ -612,7 +612,8 @@ BOOST_AUTO_TEST_CASE(progress_sends_a_withheld_beat_now) {
 }
 
 BOOST_AUTO_TEST_CASE(progress_changes_nothing_where_no_beat_was_withheld) {
-  for (const State state : {State::held, State::waiting, State::ready, State::sending, State::in_flight, State::ended}) {
+  for (const State state :
+       {State::held, State::waiting, State::ready, State::sending, State::in_flight, State::ended}) {
     Subject subject;
     subject.bring_to(state);
     const Tick armed = subject.armed();

@@ -67,8 +67,7 @@ BOOST_AUTO_TEST_CASE(an_action_prints_everything_it_asks_for) {
   action.skipped = 2;
   action.withheld = 3;
 
-  BOOST_TEST(printed(action) ==
-             "abandon_beat make_ready end:stalled tell:missed tell:jeopardy skipped:2 withheld:3 ");
+  BOOST_TEST(printed(action) == "abandon_beat make_ready end:stalled tell:missed tell:jeopardy skipped:2 withheld:3 ");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

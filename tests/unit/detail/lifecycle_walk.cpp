@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
-// Random ways through the table of states: options, answers, delays and gaps are drawn from a seed, and on each way hold
-// the promises that no single transition shows. A failure names its seed; `walk_of(seed)` walks it again.
+// Random ways through the table of states: options, answers, delays and gaps are drawn from a seed, and on each way
+// hold the promises that no single transition shows. A failure names its seed; `walk_of(seed)` walks it again.
 #include <algorithm>
 #include <chrono>
 #include <cstdint>

@@ -167,6 +167,9 @@ BOOST_AUTO_TEST_CASE(one_of_many_posts_the_link_until_it_was_posted_out) {
   BOOST_TEST(!family.link->post_once());
   family.link->posted_out();
   BOOST_TEST(family.link->post_once());
+
+  family.link->remove_reference();  // what was posted has them, one each
+  family.link->remove_reference();
 }
 
 BOOST_AUTO_TEST_CASE(as_work_the_link_asks_its_ender) {

@@ -18,7 +18,7 @@ using namespace heartbeat::detail;
 
 struct SessionId {
   std::array<std::byte, 16> bytes{};
-  friend bool operator==(const SessionId&, const SessionId&) = default;
+  bool operator==(const SessionId&) const = default;
 };
 
 // Counts its living objects.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
-// One shard under the hands of a test: filing, sending, answers in time and late, ends, closes, events, shutdown. What it
-// counts must add up at every end of a test.
+// One shard under the hands of a test: filing, sending, answers in time and late, ends, closes, events, shutdown. What
+// it counts must add up at every end of a test.
 #include <chrono>
 #include <stop_token>
 #include <string>
@@ -66,8 +66,12 @@ BOOST_AUTO_TEST_CASE(each_generation_is_a_new_one_and_none_is_zero) {
 
 BOOST_AUTO_TEST_CASE(generations_of_different_shards_differ) {
   bool destroyed = false;
-  const ShardPolicy policy{.same_key = &same_int_key, .has_close = false, .has_sink = false, .scale = TickScale{ms},
-                           .gap_threshold = s, .event_capacity = 1};
+  const ShardPolicy policy{.same_key = &same_int_key,
+                           .has_close = false,
+                           .has_sink = false,
+                           .scale = TickScale{ms},
+                           .gap_threshold = s,
+                           .event_capacity = 1};
   auto* const core = new RecordingCore{policy, 4, destroyed};
   std::vector<std::uint64_t> generations;
   for (int key = 0; key < 8; ++key) {
@@ -360,10 +364,7 @@ BOOST_AUTO_TEST_CASE(a_claim_without_a_call_is_withdrawn_as_failed) {
   subject.turn(start_time);
   const auto claims = subject.claim();
 
-  subject.with_effects([&](Effects& effects) HEARTBEAT_REQUIRES(subject.shard.mutex()) {
-    subject.shard.withdraw(claims[0], start_time, effects);
-    subject.shard.initiated(claims[0], false, effects);
-  });
+  subject.withdraw(claims[0]);
 
   BOOST_CHECK(handle->side->error == std::errc::not_enough_memory);
   BOOST_CHECK(handle->life.state() == State::waiting);
@@ -521,14 +522,9 @@ BOOST_AUTO_TEST_CASE(what_stalls_is_handed_to_the_sweeper_with_a_reference) {
   ShardSubject subject;
   const RecordReference handle = subject.start(7, plain_rules(), start_time - 29 * s + ms);
   subject.start(8);
-  std::vector<Record*> stalled;
   const std::uint32_t before = handle->references.load();
 
-  subject.with_effects([&](Effects& effects) HEARTBEAT_REQUIRES(subject.shard.mutex()) {
-    while (subject.shard.advance(start_time + ms, effects, &stalled)) {
-    }
-    subject.shard.arm(effects);
-  });
+  const std::vector<Record*> stalled = subject.sweep(start_time + ms);
 
   BOOST_REQUIRE_EQUAL(stalled.size(), 1u);
   BOOST_TEST(stalled[0] == handle.get());
@@ -676,7 +672,7 @@ BOOST_AUTO_TEST_CASE(a_transport_that_cannot_close_is_not_asked_to) {
 BOOST_AUTO_TEST_CASE(closes_after_a_shutdown_are_skipped_and_counted) {
   ShardSubject subject{{.has_close = true}};
   const RecordReference handle = subject.start(7, closing_rules());
-  subject.with_effects([&](Effects&) HEARTBEAT_REQUIRES(subject.shard.mutex()) { subject.shard.close(false); });
+  subject.close();
 
   subject.stop(*handle, EndReason::shut_down);
 

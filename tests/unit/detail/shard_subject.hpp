@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
-// A shard with the hands of a test on it: a core that performs what the shard asks for by writing it down, with the time
-// in a variable. No thread, no clock, no transport. Read next: core.cpp, shard.cpp.
+// A shard with the hands of a test on it: a core that performs what the shard asks for by writing it down, with the
+// time in a variable. No thread, no clock, no transport. Read next: core.cpp, shard.cpp.
 #pragma once
 
 #include <array>
@@ -13,9 +13,9 @@
 #include <utility>
 #include <vector>
 
-#include "lifecycle_subject.hpp"
-
 #include <heartbeat/detail/core.hpp>
+
+#include "lifecycle_subject.hpp"
 
 namespace heartbeat::detail {
 
@@ -102,9 +102,8 @@ class ShardSubject {
   }
   RecordReference insert(std::unique_ptr<KeyedRecord<int>> record, BeatRules rules = plain_rules(),
                          std::optional<Instant> granted = {}) {
-    with_effects([&](Effects& effects) HEARTBEAT_REQUIRES(shard.mutex()) {
-      shard.insert(*record, rules, granted, core->time, effects);
-    });
+    with_effects([&](Effects& effects)
+                     HEARTBEAT_REQUIRES(shard.mutex()) { shard.insert(*record, rules, granted, core->time, effects); });
     return RecordReference{record.release()};
   }
   // As an owner who requests no tokens.
@@ -114,10 +113,12 @@ class ShardSubject {
     });
     with_effects([&](Effects& effects) HEARTBEAT_REQUIRES(shard.mutex()) { shard.leave(record, effects); });
   }
+  void close() {
+    with_effects([&](Effects&) HEARTBEAT_REQUIRES(shard.mutex()) { shard.close(false); });
+  }
   void end(Record& record, EndReason reason) {
-    with_effects([&](Effects& effects) HEARTBEAT_REQUIRES(shard.mutex()) {
-      shard.end(record, reason, core->time, effects);
-    });
+    with_effects([&](Effects& effects)
+                     HEARTBEAT_REQUIRES(shard.mutex()) { shard.end(record, reason, core->time, effects); });
   }
 
   // --- what an executor does
@@ -133,6 +134,17 @@ class ShardSubject {
       });
     }
     return slices;
+  }
+  // As an owner who sweeps; what has stalled.
+  std::vector<Record*> sweep(Instant now) {
+    std::vector<Record*> stalled;
+    stalled.reserve(Shard::slice);
+    with_effects([&](Effects& effects) HEARTBEAT_REQUIRES(shard.mutex()) {
+      while (shard.advance(now, effects, &stalled)) {
+      }
+      shard.arm(effects);
+    });
+    return stalled;
   }
   // Turns whenever the shard asks for it, up to `end`.
   void turn_when_asked(Instant end) {
@@ -150,8 +162,14 @@ class ShardSubject {
     return {claims.begin(), claims.begin() + static_cast<std::ptrdiff_t>(count)};
   }
   void initiated(const Shard::Claim& claim, bool threw = false) {
-    with_effects(
-        [&](Effects& effects) HEARTBEAT_REQUIRES(shard.mutex()) { shard.initiated(claim, threw, effects); });
+    with_effects([&](Effects& effects) HEARTBEAT_REQUIRES(shard.mutex()) { shard.initiated(claim, threw, effects); });
+  }
+  // As a caller that has no memory for the transport's call.
+  void withdraw(const Shard::Claim& claim) {
+    with_effects([&](Effects& effects) HEARTBEAT_REQUIRES(shard.mutex()) {
+      shard.withdraw(claim, core->time, effects);
+      shard.initiated(claim, false, effects);
+    });
   }
   void returned(const Shard::Claim& claim) {
     with_effects([&](Effects& effects) HEARTBEAT_REQUIRES(shard.mutex()) {
@@ -186,10 +204,12 @@ class ShardSubject {
     std::vector<Told> told;
     for (bool more = true; more;) {
       Shard::Delivery delivery;
-      with_effects([&](Effects& effects) HEARTBEAT_REQUIRES(shard.mutex()) { more = shard.take_event(delivery, effects); });
+      with_effects([&](Effects& effects)
+                       HEARTBEAT_REQUIRES(shard.mutex()) { more = shard.take_event(delivery, effects); });
       if (!more) break;
       told.push_back({key_of<int>(*delivery.record), delivery.is_end, delivery.mask, delivery.error, delivery.text});
-      with_effects([&](Effects& effects) HEARTBEAT_REQUIRES(shard.mutex()) { shard.delivered(delivery, 1, 0, effects); });
+      with_effects([&](Effects& effects)
+                       HEARTBEAT_REQUIRES(shard.mutex()) { shard.delivered(delivery, 1, 0, effects); });
     }
     return told;
   }
@@ -236,9 +256,8 @@ class ShardSubject {
     for (Record* record : running)
       end(*record, EndReason::shut_down);
     for (std::uint64_t cursor = 0; cursor != KeyIndex<Record>::visit_end;) {
-      with_effects([&](Effects& effects) HEARTBEAT_REQUIRES(shard.mutex()) {
-        shard.give_up(cursor, core->time, effects);
-      });
+      with_effects([&](Effects& effects)
+                       HEARTBEAT_REQUIRES(shard.mutex()) { shard.give_up(cursor, core->time, effects); });
     }
     fire();
     with_effects([&](Effects& effects) HEARTBEAT_REQUIRES(shard.mutex()) { shard.let_go(effects); });

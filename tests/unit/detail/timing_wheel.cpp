@@ -158,49 +158,34 @@ Tick random_due(std::mt19937_64& random, Tick now) {
   const auto below = [&](Tick limit) { return std::uniform_int_distribution<Tick>(0, limit - 1)(random); };
   const auto border = [&](int bits, Tick slots) { return (((now >> bits) + below(slots)) << bits) + below(3) - 1; };
   switch (below(10)) {
-    case 0:
-      return now - below(3000);
-    case 1:
-      return now + below(3);
-    case 2:
-      return now + below(2100);
-    case 3:
-      return border(10, 4);
-    case 4:
-      return border(10, 2100);
-    case 5:
-      return border(20, 3);
-    case 6:
-      return border(20, 520);
-    case 7:
-      return border(28, 3);
-    case 8:
-      return border(28, 1100);
-    default:
-      return now + below(Tick{1} << below(41));
+    case 0: return now - below(3000);
+    case 1: return now + below(3);
+    case 2: return now + below(2100);
+    case 3: return border(10, 4);
+    case 4: return border(10, 2100);
+    case 5: return border(20, 3);
+    case 6: return border(20, 520);
+    case 7: return border(28, 3);
+    case 8: return border(28, 1100);
+    default: return now + below(Tick{1} << below(41));
   }
 }
 
 Tick random_step(std::mt19937_64& random, const CheckedWheel& checked) {
   const auto below = [&](Tick limit) { return std::uniform_int_distribution<Tick>(0, limit - 1)(random); };
   switch (below(8)) {
-    case 0:
-      return -below(2000);
+    case 0: return -below(2000);
     case 1:
-    case 2:
-      return below(3);
-    case 3:
-      return below(3000);
+    case 2: return below(3);
+    case 3: return below(3000);
     case 4:  // to just before, at, or after what is due first
       return checked.size() == 0 ? 1 : std::max<Tick>(0, checked.earliest() - checked.now() + below(3) - 1);
     case 5: {  // to the border of a slot
       const int bits = std::array{10, 20, 28}[static_cast<std::size_t>(below(3))];
       return (((checked.now() >> bits) + 1) << bits) - checked.now() + below(3) - 1;
     }
-    case 6:
-      return below(Tick{1} << below(24));
-    default:
-      return below(Tick{1} << below(36));
+    case 6: return below(Tick{1} << below(24));
+    default: return below(Tick{1} << below(36));
   }
 }
 
@@ -212,23 +197,16 @@ void run_at_random(std::uint64_t seed, int steps) {
     switch (random() % 8) {
       case 0:
       case 1:
-      case 2:
-        checked.insert(random_due(random, checked.now()));
-        break;
+      case 2: checked.insert(random_due(random, checked.now())); break;
       case 3:
         if (WheelHook* const hook = checked.any(random)) checked.erase(*hook);
         break;
-      case 4:
-        checked.expire(checked.now() + random_step(random, checked), room);
-        break;
-      case 5:
-        checked.expire(checked.now(), room);
-        break;
+      case 4: checked.expire(checked.now() + random_step(random, checked), room); break;
+      case 5: checked.expire(checked.now(), room); break;
       case 6:
         if (random() % 8 == 0) checked.pop_first();
         break;
-      default:
-        checked.expire_all(checked.now() + random_step(random, checked), room);
+      default: checked.expire_all(checked.now() + random_step(random, checked), room);
     }
   }
   checked.expire_all(tick_never - 1, 1 + random() % 256);

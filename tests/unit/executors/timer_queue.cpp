@@ -89,9 +89,7 @@ BOOST_AUTO_TEST_CASE(random_use_agrees_with_a_map) {
         BOOST_TEST(queue.arm(many[index], due) == (found == model.end()));
         model[index] = found == model.end() ? due : std::min(found->second, due);
         break;
-      case 1:
-        BOOST_TEST(queue.disarm(many[index]) == (model.erase(index) == 1));
-        break;
+      case 1: BOOST_TEST(queue.disarm(many[index]) == (model.erase(index) == 1)); break;
       default:
         if (const auto* timer = queue.pop_due(due)) {
           const auto place = static_cast<std::size_t>(static_cast<const Timer*>(timer) - many.data());

@@ -28,11 +28,13 @@ struct std::hash<Silent> {
 namespace {
 
 using heartbeat::BeatResult;
-using heartbeat::testing::readable;
-using heartbeat::testing::readable_key;
 using namespace std::chrono_literals;
 
-BOOST_AUTO_TEST_SUITE(readable_values)
+BOOST_AUTO_TEST_SUITE(readable)
+
+// Inside, since a suite is a namespace and this one has the function's name.
+using heartbeat::testing::readable;
+using heartbeat::testing::readable_key;
 
 BOOST_AUTO_TEST_CASE(a_time_has_the_largest_unit_that_leaves_a_whole_part) {
   BOOST_TEST(readable(0s) == "0 s");
