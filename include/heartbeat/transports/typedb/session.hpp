@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: BSL-1.0
+// One TypeDB session in its owner's hands: like a file, it is closed when it dies. It stays the same object when the
+// server's session behind it is replaced by a new one. Read next: session_manager.hpp, which gives it out.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <system_error>
+#include <utility>
+
+#include <heartbeat/boot_clock.hpp>
+#include <heartbeat/clock.hpp>
+#include <heartbeat/end.hpp>
+#include <heartbeat/transports/typedb/session_id.hpp>
+#include <heartbeat/transports/typedb/session_ledger.hpp>
+#include <heartbeat/transports/typedb/session_record.hpp>
+
+namespace heartbeat::typedb {
+
+/// A TypeDB session that is kept alive. Move-only; closes when it dies. Default-made or moved-from it holds none: it is
+/// closed, not valid, and its id is all zero. After the manager's death everything may still be called.
+///
+/// Threading: the const functions and the closing ones from any thread and from callbacks.
+template <Clock C = BootClock>
+class Session {
+ public:
+  Session() noexcept = default;
+
+  Session(Session&& other) noexcept = default;
+
+  Session& operator=(Session&& other) noexcept {
+    Session old{std::move(*this)};
+    ledger_ = std::move(other.ledger_);
+    record_ = std::move(other.record_);
+    return *this;
+  }
+
+  /// As `request_close`.
+  ~Session() { request_close(); }
+
+  /// True if it holds a session, in whatever state.
+  [[nodiscard]] explicit operator bool() const noexcept { return record_ != nullptr; }
+
+  /// The id on the server: the newest one, where it was reopened.
+  [[nodiscard]] SessionId id() const {
+    return record_ ? ledger_->read(*record_, [](const Record& record) { return record.id; }) : SessionId{};
+  }
+
+  /// The database it is open on.
+  ///
+  /// REQUIRES: it holds a session.
+  [[nodiscard]] const std::string& database() const noexcept { return record_->database; }
+
+  [[nodiscard]] SessionState state() const {
+    if (!record_) return SessionState::closed;
+    return ledger_->read(*record_, [](const Record& record) { return record.state; });
+  }
+
+  /// True if the server cannot have closed the session for want of pulses. Exact: it reads the clock (G16).
+  [[nodiscard]] bool valid() const {
+    const auto handle = current();
+    return handle && handle->valid();
+  }
+
+  /// Until when that is so; `time_point::min()` if it is not.
+  [[nodiscard]] typename C::time_point valid_until() const {
+    const auto handle = current();
+    return handle ? handle->valid_until() : C::time_point::min();
+  }
+
+  /// Fires when the session of this moment ends: what runs on it, its transactions, has ended with it. A reopened
+  /// session has a new one. Allocates.
+  [[nodiscard]] std::stop_token stop_token() const {
+    const auto handle = current();
+    return handle ? handle->stop_token() : std::stop_token{};
+  }
+
+  /// Why the session was lost; none if it was not.
+  [[nodiscard]] std::optional<Failure<SessionId>> failure() const {
+    if (!record_) return std::nullopt;
+    return ledger_->read(*record_, [](const Record& record) { return record.failure; });
+  }
+
+  /// Stops the heartbeat and waits until the server has closed the session, or does not know it. Closing what is closed
+  /// or lost is no error. The server is told once, however often and from wherever this is called.
+  ///
+  /// Blocks: until the answer, at most `ManagerOptions::close_timeout`. Throws: std::system_error with the status of
+  /// gRPC, or with `std::errc::timed_out`.
+  void close() {
+    std::error_code error;
+    close(error);
+    if (error) throw std::system_error{error, "a TypeDB session could not be closed"};
+  }
+
+  /// As `close()`, with the error as a value.
+  void close(std::error_code& error) {
+    request_close();
+    error = record_ ? ledger_->wait_closed(*record_) : std::error_code{};
+  }
+
+  /// Stops the heartbeat, and has the server told without waiting for it.
+  ///
+  /// Blocks: as a handle's `stop` does (G15), never on the network. Guarantees: no beat is sent after it has returned.
+  void request_close() {
+    if (!record_) return;
+    const auto closing = ledger_->begin_close(*record_);
+    if (closing.was_reopening) {
+      record_->abandon_reopening();
+      ledger_->leave();
+    } else if (closing.handle) {
+      closing.handle->stop();
+      ledger_->on_stopped(*record_, *closing.handle);
+    }
+  }
+
+  /// For the manager.
+  Session(std::shared_ptr<detail::SessionLedger<C>> ledger, std::shared_ptr<detail::SessionRecord<C>> record) noexcept
+      : ledger_{std::move(ledger)}, record_{std::move(record)} {}
+
+ private:
+  using Record = detail::SessionRecord<C>;
+
+  std::shared_ptr<typename Record::Handle> current() const {
+    if (!record_) return nullptr;
+    return ledger_->read(*record_, [](const Record& record) { return record.handle; });
+  }
+
+  std::shared_ptr<detail::SessionLedger<C>> ledger_;
+  std::shared_ptr<Record> record_;
+};
+
+}  // namespace heartbeat::typedb

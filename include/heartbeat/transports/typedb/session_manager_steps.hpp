@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: BSL-1.0
+// What the session manager does, step by step: the bodies of session_manager.hpp, which is the file to include and to
+// read first.
+#pragma once
+
+#include <new>
+
+#include <heartbeat/transports/typedb/session_manager.hpp>
+
+namespace heartbeat::typedb {
+
+// --- Setting up.
+
+template <class Stub, Clock C, class E>
+E BasicSessionManager<Stub, C, E>::default_executor(const C& clock) {
+  if constexpr (std::constructible_from<E, const C&>) {
+    return E{clock};
+  } else {
+    return E{};
+  }
+}
+
+template <class Stub, Clock C, class E>
+ManagerOptions<C> BasicSessionManager<Stub, C, E>::checked(ManagerOptions<C> options) {
+  if (options.call_timeout.count() <= 0 || options.close_timeout.count() <= 0) {
+    throw std::system_error{make_error_code(std::errc::invalid_argument), "a timeout must be greater than zero"};
+  }
+  HeartbeatOptions<C> heartbeat;
+  heartbeat.backoff = options.reopen;
+  if (const errc rule = broken_rule(heartbeat); rule != errc{}) throw std::system_error{make_error_code(rule)};
+  return options;
+}
+
+template <class Stub, Clock C, class E>
+std::minstd_rand::result_type BasicSessionManager<Stub, C, E>::draw_seed() {
+  const std::scoped_lock lock{seeds_mutex_};
+  return static_cast<std::minstd_rand::result_type>(seeds_());
+}
+
+// --- Errors.
+
+template <class Stub, Clock C, class E>
+template <class Fn>
+void BasicSessionManager<Stub, C, E>::throwing(Fn fn) {
+  std::error_code error;
+  std::string text;
+  fn(error, &text);
+  if (error && text.empty()) throw std::system_error{error};
+  if (error) throw std::system_error{error, text};
+}
+
+template <class Stub, Clock C, class E>
+void BasicSessionManager<Stub, C, E>::report(const grpc::Status& status, std::error_code& error, std::string* text) {
+  error = make_error_code(status);
+  if (text != nullptr) *text = status.error_message();
+}
+
+// --- Blocking calls.
+
+template <class Stub, Clock C, class E>
+template <class Method>
+grpc::Status BasicSessionManager<Stub, C, E>::blocking_call(Method method) {
+  grpc::ClientContext context;
+  const grpc::Status ready = make_ready(context, options_.call_timeout, options_.prepare);
+  return ready.ok() ? method(&context) : ready;
+}
+
+template <class Stub, Clock C, class E>
+grpc::Status BasicSessionManager<Stub, C, E>::ensure_database(const std::string& name) {
+  typename detail::ContainsRpc<Stub>::Request contains;
+  contains.set_name(name);
+  typename detail::ContainsRpc<Stub>::Response found;
+  const auto look = [&] {
+    return blocking_call(
+        [&](grpc::ClientContext* context) { return transport_.stub()->databases_contains(context, contains, &found); });
+  };
+  if (const grpc::Status looked = look(); !looked.ok() || found.contains()) return looked;
+
+  typename detail::CreateRpc<Stub>::Request create;
+  create.set_name(name);
+  typename detail::CreateRpc<Stub>::Response nothing;
+  const grpc::Status created = blocking_call(
+      [&](grpc::ClientContext* context) { return transport_.stub()->databases_create(context, create, &nothing); });
+  if (created.ok()) return created;
+
+  // Somebody else may have been quicker: then it is there, and all is well.
+  const grpc::Status looked = look();
+  return looked.ok() && found.contains() ? looked : created;
+}
+
+template <class Stub, Clock C, class E>
+void BasicSessionManager<Stub, C, E>::describe(typename OpenRpc::Request& request, const Record& record) {
+  request.set_database(record.database);
+  request.set_type(static_cast<decltype(request.type())>(record.options.type));
+  if (!record.options.idle_timeout) return;
+  const std::chrono::nanoseconds idle = *record.options.idle_timeout;
+  const auto millis = std::chrono::duration_cast<std::chrono::milliseconds>(idle).count();
+  request.mutable_options()->set_session_idle_timeout_millis(static_cast<std::int32_t>(millis));
+}
+
+template <class Stub, Clock C, class E>
+Session<C> BasicSessionManager<Stub, C, E>::open(std::string database, Options options, std::error_code& error,
+                                                 std::string* text) {
+  error = broken_rule_of(options);
+  if (text != nullptr) text->clear();
+  if (error) return {};
+  const typename Ledger::Use use{*ledger_};
+  if (!use) error = make_error_code(errc::shut_down);
+  if (error) return {};
+
+  if (options.create_database) report(ensure_database(database), error, text);
+  if (error) return {};
+  const auto record =
+      std::make_shared<detail::ReopenableSession<BasicSessionManager>>(*this, std::move(database), std::move(options));
+  typename OpenRpc::Request request;
+  describe(request, *record);
+  typename OpenRpc::Response response;
+  const auto granted_at = clock_.now();
+  report(blocking_call([&](grpc::ClientContext* context) {
+           return transport_.stub()->session_open(context, request, &response);
+         }),
+         error, text);
+  if (error) return {};
+
+  const SessionId id = SessionId::from_bytes(response.session_id(), error);
+  if (error && text != nullptr) *text = "the server answered with a session id that has not 16 bytes";
+  if (error) return {};
+  const Task task = begin_beating(record, id, granted_at, error);
+  if (error) return {};
+  act_on(task, record);
+  return Session<C>{ledger_, record};
+}
+
+// --- From a granted session to a beating heart.
+
+template <class Stub, Clock C, class E>
+std::error_code BasicSessionManager<Stub, C, E>::broken_rule_of(const Options& options) const {
+  const Duration idle = options.idle_timeout.value_or(default_idle_timeout);
+  if (idle < Duration{std::chrono::milliseconds{1}} || idle > Duration{longest_idle_timeout}) {
+    return make_error_code(std::errc::invalid_argument);
+  }
+  const errc rule = broken_rule(options.heartbeat.value_or(heartbeat_of(options)), options_.registry.tick);
+  return rule == errc{} ? std::error_code{} : make_error_code(rule);
+}
+
+template <class Stub, Clock C, class E>
+HeartbeatOptions<C> BasicSessionManager<Stub, C, E>::heartbeat_options(const Options& options,
+                                                                       typename C::time_point granted_at) const {
+  HeartbeatOptions<C> heartbeat = options.heartbeat.value_or(heartbeat_of(options));
+  heartbeat.granted_at = granted_at;
+  heartbeat.if_running = IfRunning::refuse;
+  heartbeat.when_stalled = heartbeat.when_ended = OnEnd::close;
+  heartbeat.when_gone = OnEnd::leave;
+  return heartbeat;
+}
+
+// Whatever fails, the server is told to close what it has granted; unless another session of ours goes by that id.
+template <class Stub, Clock C, class E>
+typename BasicSessionManager<Stub, C, E>::Task BasicSessionManager<Stub, C, E>::begin_beating(
+    const std::shared_ptr<Record>& record, const SessionId& id, typename C::time_point granted_at,
+    std::error_code& error) {
+  try {
+    error = ledger_->admit(record, id);
+  } catch (...) {
+    close_directly(id);
+    throw;
+  }
+  if (error) {
+    if (error != errc::already_running) close_directly(id);
+    return Task::nothing;
+  }
+  try {
+    auto handle = std::make_shared<typename Record::Handle>();
+    *handle = registry_.start(id, heartbeat_options(record->options, granted_at), error);
+    if (!error) {
+      const Task task = ledger_->install(*record, handle);
+      if (task != Task::stop) return task;
+      handle->stop();  // and the engine closes the session
+      error = make_error_code(errc::shut_down);
+      return Task::nothing;
+    }
+  } catch (...) {
+    ledger_->withdraw(*record);
+    close_directly(id);
+    throw;
+  }
+  ledger_->withdraw(*record);
+  close_directly(id);
+  return Task::nothing;
+}
+
+// Outside the engine: for a session that no heartbeat was started for, so there is no beat to come after.
+template <class Stub, Clock C, class E>
+void BasicSessionManager<Stub, C, E>::close_directly(const SessionId& id) noexcept {
+  ledger_->enter_further();
+  bool is_counted_on = false;
+  try {
+    auto done = CloseCompletion::calling([ledger = ledger_](std::error_code) { ledger->leave(); });
+    is_counted_on = true;
+    transport_.async_close(id, BeatContext{options_.close_timeout, in_a_hurry_.get_token()}, std::move(done));
+  } catch (...) {
+    // Out of memory: the server closes the session when its idle timeout is over.
+    if (!is_counted_on) ledger_->leave();
+  }
+}
+
+// --- What happens later.
+
+template <class Stub, Clock C, class E>
+void BasicSessionManager<Stub, C, E>::on_event(const Event<SessionId, C>& event) {
+  if (event.kind == EventKind::ended) {
+    Failure<SessionId> end{event.key, event.generation, event.reason, event.error, {}};
+    try {
+      end.text = event.text;
+    } catch (const std::bad_alloc&) {
+      // The end counts, with or without its text.
+    }
+    const auto [task, record] = ledger_->on_ended(std::move(end));
+    act_on(task, record);
+  }
+  if (options_.on_event) options_.on_event(event);
+}
+
+template <class Stub, Clock C, class E>
+void BasicSessionManager<Stub, C, E>::act_on(Task task, const std::shared_ptr<Record>& record) noexcept {
+  if (task == Task::reopen) record->reopen(record);
+  if (task == Task::report_lost) report_lost(*record);
+}
+
+template <class Stub, Clock C, class E>
+void BasicSessionManager<Stub, C, E>::lose(Record& record, Failure<SessionId> failure) noexcept {
+  if (ledger_->give_up(record, std::move(failure))) report_lost(record);
+}
+
+template <class Stub, Clock C, class E>
+void BasicSessionManager<Stub, C, E>::report_lost(Record& record) noexcept {
+  try {
+    if (record.options.on_lost) record.options.on_lost(*record.failure);
+  } catch (...) {
+    // As with a sink, a callback that throws changes nothing.
+  }
+}
+
+template <class Stub, Clock C, class E>
+void BasicSessionManager<Stub, C, E>::post_blocking(Work& work) noexcept {
+  if constexpr (BlockingExecutor<E>) {
+    executor_.post_blocking(work);
+  } else {
+    executor_.post(work);
+  }
+}
+
+template <class Stub, Clock C, class E>
+bool BasicSessionManager<Stub, C, E>::shutdown(Duration grace) {
+  for (auto record = ledger_->shut(); record != nullptr;) {
+    record->abandon_reopening();
+    ledger_->leave();
+    record = std::exchange(record->next, nullptr);
+  }
+  registry_.stop_all();
+  const bool is_idle = ledger_->wait_idle(grace);
+  if (!is_idle) in_a_hurry_.request_stop();
+  const bool is_quiet = registry_.shutdown(is_idle ? grace : Duration{});
+  ledger_->wait_unused();
+  ledger_->finish();
+  return is_idle && is_quiet;
+}
+
+}  // namespace heartbeat::typedb

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: BSL-1.0
+// What one may choose about TypeDB sessions, and what a session's heartbeat is by default: it follows from how long the
+// server keeps an idle session. Read next: session_manager.hpp.
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <limits>
+#include <optional>
+
+#include <heartbeat/boot_clock.hpp>
+#include <heartbeat/clock.hpp>
+#include <heartbeat/duration.hpp>
+#include <heartbeat/end.hpp>
+#include <heartbeat/event.hpp>
+#include <heartbeat/options.hpp>
+#include <heartbeat/transports/grpc_call.hpp>
+#include <heartbeat/transports/typedb/session_id.hpp>
+
+namespace heartbeat::typedb {
+
+/// What a session may do: read and write data, or the schema.
+enum class SessionType : std::uint8_t { data = 0, schema = 1 };
+
+/// How long TypeDB keeps a session with no open transaction and no pulse, unless it is asked otherwise.
+inline constexpr std::chrono::seconds default_idle_timeout{30};
+
+/// The longest idle timeout that fits TypeDB's message: 24.8 days.
+inline constexpr std::chrono::milliseconds longest_idle_timeout{std::numeric_limits<std::int32_t>::max()};
+
+/// The options of one session. An aggregate: `{.create_database = true, .reopen_when_gone = true}`.
+template <Clock C = BootClock>
+struct SessionOptions {
+  SessionType type = SessionType::data;
+
+  /// How long the server keeps the session without a pulse; 1 ms to `longest_idle_timeout`. Unset: the server's
+  /// default, taken to be `default_idle_timeout`.
+  std::optional<Duration> idle_timeout = {};
+
+  /// Create the database if the server has none of that name.
+  bool create_database = false;
+
+  /// Open a new session on the same database when the server says that it does not know this one.
+  bool reopen_when_gone = false;
+
+  /// How the heartbeat behaves. Unset: `heartbeat_of(options)`, which is the thing to start from for options of one's
+  /// own. The manager sets `granted_at`, `if_running` and the three `when_...` itself.
+  std::optional<HeartbeatOptions<C>> heartbeat = {};
+
+  // Both callbacks may come before `open` has returned. They may close sessions; a throw of theirs is dropped.
+
+  /// Told after a new session has taken the place of one that was gone. On a thread of the executor's blocking pool.
+  std::function<void(const SessionId& old_id, const SessionId& new_id)> on_reopened = {};
+
+  /// Told when the session is over though nobody closed it: gone, stalled, failed, or not to be reopened. Once, on a
+  /// thread of the executor's blocking pool.
+  std::function<void(const Failure<SessionId>&)> on_lost = {};
+};
+
+/// How the heartbeat of such a session behaves by default: the ttl is the idle timeout; the interval a sixth of it, at
+/// most the 5 s of TypeDB's own drivers.
+///
+/// When the validity runs out unacknowledged, the heartbeat ends as stalled, so that a server that stays away reaches
+/// the program. With `reopen_when_gone` it goes on beating until the server says gone: it alone knows whether the
+/// session lives, as an open transaction keeps it, and the program has asked to outlive its absence. `valid()` is exact
+/// in both.
+template <Clock C>
+[[nodiscard]] HeartbeatOptions<C> heartbeat_of(const SessionOptions<C>& options) {
+  HeartbeatOptions<C> heartbeat;
+  heartbeat.ttl = options.idle_timeout.value_or(default_idle_timeout);
+  heartbeat.interval = std::chrono::nanoseconds{std::min<std::int64_t>(heartbeat.ttl.count() / 6, 5'000'000'000)};
+  heartbeat.on_stall = options.reopen_when_gone ? OnStall::keep_beating : OnStall::end;
+  return heartbeat;
+}
+
+/// The options of a session manager.
+template <Clock C = BootClock>
+struct ManagerOptions {
+  /// What is done to each call before it is sent: call credentials, metadata.
+  PrepareCall prepare = {};
+
+  /// How long one call that connects, creates or opens may take. Greater than zero.
+  Duration call_timeout = std::chrono::seconds{10};
+
+  /// How long the closing of a session is waited for, and of all of them in the destructor. Greater than zero.
+  Duration close_timeout = std::chrono::seconds{5};
+
+  /// The pauses between attempts to reopen a session while the server is away.
+  Backoff reopen = {};
+
+  /// Told every event of every session's heartbeat, as a registry's sink is.
+  std::function<void(const Event<SessionId, C>&)> on_event = {};
+
+  RegistryOptions registry = {};
+};
+
+}  // namespace heartbeat::typedb

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: BSL-1.0
+// What a generated TypeDB stub must have. The messages are found through the signatures of the stub's methods, never by
+// name, so the official generated code serves as well as ours, and a program links one copy of the descriptors.
+// Read next: transport.hpp.
+#pragma once
+
+#include <concepts>
+#include <functional>
+#include <string>
+#include <type_traits>
+#include <utility>
+
+#include <grpcpp/client_context.h>
+#include <grpcpp/support/status.h>
+
+namespace heartbeat::typedb {
+
+namespace detail {
+
+/// The two messages of a method.
+template <class RequestType, class ResponseType>
+struct Rpc {
+  using Request = RequestType;
+  using Response = ResponseType;
+};
+
+// Picks, of a callback stub's overloads of one method, the one that takes a function.
+template <class Async, class Request, class Response>
+Rpc<Request, Response> rpc_of(void (Async::*)(grpc::ClientContext*, const Request*, Response*,
+                                              std::function<void(grpc::Status)>));
+
+template <class Stub>
+using AsyncStub = std::remove_pointer_t<decltype(std::declval<Stub&>().async())>;
+
+template <class Stub>
+using PulseRpc = decltype(rpc_of(&AsyncStub<Stub>::session_pulse));
+template <class Stub>
+using CloseRpc = decltype(rpc_of(&AsyncStub<Stub>::session_close));
+template <class Stub>
+using OpenRpc = decltype(rpc_of(&AsyncStub<Stub>::session_open));
+template <class Stub>
+using ConnectRpc = decltype(rpc_of(&AsyncStub<Stub>::connection_open));
+template <class Stub>
+using ContainsRpc = decltype(rpc_of(&AsyncStub<Stub>::databases_contains));
+template <class Stub>
+using CreateRpc = decltype(rpc_of(&AsyncStub<Stub>::databases_create));
+
+template <class Message>
+concept NamesSession = requires(Message& message, std::string id) {
+  message.set_session_id(std::move(id));
+};
+
+}  // namespace detail
+
+/// A stub that can pulse and close a session, generated with the callback API (the default of gRPC's C++ plugin).
+///
+/// | expression                                                        | meaning                                     |
+/// | ----------------------------------------------------------------- | ------------------------------------------- |
+/// | `stub.async()->session_pulse(context*, request*, response*, std::function<void(grpc::Status)>)` | sends a pulse |
+/// | `request.set_session_id(bytes)`, `bool response.alive()`          | its messages                                |
+/// | `stub.async()->session_close(…)`, `request.set_session_id(bytes)` | closes a session                            |
+///
+/// The model is `typedb::protocol::TypeDB::Stub`; a mock derived from its `StubInterface` fits as well.
+template <class Stub>
+concept SessionStub = requires {
+  typename detail::PulseRpc<Stub>;
+  typename detail::CloseRpc<Stub>;
+  requires detail::NamesSession<typename detail::PulseRpc<Stub>::Request>;
+  requires detail::NamesSession<typename detail::CloseRpc<Stub>::Request>;
+  requires requires(const typename detail::PulseRpc<Stub>::Response& response) {
+    { response.alive() } -> std::convertible_to<bool>;
+  };
+};
+
+/// A stub that can open sessions too: `connection_open`, `databases_contains`, `databases_create` and `session_open`,
+/// each as a blocking call, and `session_open` through `async()` as well.
+template <class Stub>
+concept ConnectionStub = SessionStub<Stub> && requires {
+  typename detail::OpenRpc<Stub>;
+  typename detail::ConnectRpc<Stub>;
+  typename detail::ContainsRpc<Stub>;
+  typename detail::CreateRpc<Stub>;
+} && requires(Stub& stub, grpc::ClientContext* context, const typename detail::OpenRpc<Stub>::Request& request,
+              typename detail::OpenRpc<Stub>::Response* response) {
+  { stub.session_open(context, request, response) } -> std::same_as<grpc::Status>;
+};
+
+}  // namespace heartbeat::typedb

@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: BSL-1.0
+// One unary call as one answer, without a network: the test stands in for gRPC and for the stub, so each order in which
+// answer, cancellation and launch can meet is played by hand. F48 is about these orders.
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <stop_token>
+#include <string>
+#include <thread>
+#include <utility>
+
+#include <boost/test/unit_test.hpp>
+
+#include <heartbeat/transports/grpc_call.hpp>
+
+#include "awaited.hpp"
+
+namespace {
+
+using namespace std::chrono_literals;
+
+struct Message {
+  std::string text;
+};
+
+// What the test sees of a call: how often it was answered, how, and whether its memory is still there.
+struct Seen {
+  int answers = 0;
+  grpc::Status status;
+  std::string response;
+  std::shared_ptr<int> alive = std::make_shared<int>();
+
+  bool is_freed() const { return alive.use_count() == 1; }
+};
+
+struct Note {
+  Seen* seen;
+  std::shared_ptr<int> alive;
+  bool throws = false;
+
+  void operator()(const grpc::Status& status, const Message& response) {
+    ++seen->answers;
+    seen->status = status;
+    seen->response = response.text;
+    if (throws) throw std::runtime_error{"a handler"};
+  }
+};
+
+using Call = heartbeat::UnaryCall<Message, Message, Note>;
+using Callback = std::function<void(grpc::Status)>;
+
+std::unique_ptr<Call> call_for(Seen& seen) {
+  return std::make_unique<Call>(nullptr, Note{&seen, seen.alive});
+}
+
+// Launches a call that the test answers later by the callback it gets.
+Callback launched(Seen& seen, std::stop_token token) {
+  Callback kept;
+  Call::launch(call_for(seen), 1s, {}, std::move(token),
+               [&](grpc::ClientContext*, const Message*, Message*, Callback done) { kept = std::move(done); });
+  return kept;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(unary_call)
+
+BOOST_AUTO_TEST_CASE(request_response_and_status_pass_through_and_the_call_is_freed) {
+  Seen seen;
+  auto call = call_for(seen);
+  call->request().text = "ping";
+
+  Call::launch(std::move(call), 1s, {}, {}, [](auto*, const Message* request, Message* response, Callback done) {
+    response->text = request->text + " pong";
+    done(grpc::Status{grpc::StatusCode::ABORTED, "enough"});
+  });
+
+  BOOST_TEST(seen.answers == 1);
+  BOOST_TEST(seen.response == "ping pong");
+  BOOST_TEST(seen.status.error_message() == "enough");
+  BOOST_TEST(seen.is_freed());
+}
+
+BOOST_AUTO_TEST_CASE(an_answer_after_the_launch_frees_the_call) {
+  Seen seen;
+
+  const Callback answer = launched(seen, {});
+  const bool was_freed_early = seen.is_freed();
+  answer(grpc::Status::OK);
+
+  BOOST_TEST(!was_freed_early);
+  BOOST_TEST(seen.answers == 1);
+  BOOST_TEST(seen.is_freed());
+}
+
+BOOST_AUTO_TEST_CASE(a_token_that_fires_first_leaves_the_freeing_to_the_answer) {
+  Seen seen;
+  std::stop_source source;
+
+  const Callback answer = launched(seen, source.get_token());
+  source.request_stop();
+  const bool was_freed_early = seen.is_freed();
+  answer(grpc::Status::CANCELLED);
+
+  BOOST_TEST(!was_freed_early);
+  BOOST_TEST(seen.answers == 1);
+  BOOST_TEST(seen.is_freed());
+}
+
+BOOST_AUTO_TEST_CASE(a_token_that_fires_after_the_answer_touches_nothing) {
+  Seen seen;
+  std::stop_source source;
+
+  launched(seen, source.get_token())(grpc::Status::OK);
+  source.request_stop();
+
+  BOOST_TEST(seen.answers == 1);
+  BOOST_TEST(seen.is_freed());
+}
+
+BOOST_AUTO_TEST_CASE(a_token_that_has_fired_before_the_launch_still_gives_one_answer) {
+  Seen seen;
+  std::stop_source source;
+  source.request_stop();
+
+  launched(seen, source.get_token())(grpc::Status::CANCELLED);
+
+  BOOST_TEST(seen.answers == 1);
+  BOOST_TEST(seen.is_freed());
+}
+
+BOOST_AUTO_TEST_CASE(a_preparation_that_throws_is_an_answer_with_its_words) {
+  Seen seen;
+  bool was_sent = false;
+  const auto prepare = [](grpc::ClientContext&) { throw std::runtime_error{"no token"}; };
+
+  Call::launch(call_for(seen), 1s, prepare, {}, [&](auto*, auto*, auto*, Callback) { was_sent = true; });
+
+  BOOST_TEST(!was_sent);
+  BOOST_CHECK(seen.status.error_code() == grpc::StatusCode::UNAVAILABLE);
+  BOOST_TEST(seen.status.error_message() == "the call could not be prepared: no token");
+  BOOST_TEST(seen.is_freed());
+}
+
+BOOST_AUTO_TEST_CASE(no_preparation_can_outlast_the_timeout) {
+  Seen seen;
+  const auto prepare = [](grpc::ClientContext& context) {
+    context.set_deadline(std::chrono::system_clock::now() + std::chrono::hours{1});
+  };
+  std::optional<gpr_timespec> deadline;
+
+  Call::launch(call_for(seen), 1s, prepare, {}, [&](grpc::ClientContext* context, auto*, auto*, Callback done) {
+    deadline = context->raw_deadline();
+    done(grpc::Status::OK);
+  });
+
+  const gpr_timespec latest = gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC), gpr_time_from_seconds(1, GPR_TIMESPAN));
+  BOOST_TEST((gpr_time_cmp(gpr_convert_clock_type(deadline.value(), GPR_CLOCK_MONOTONIC), latest) <= 0));
+}
+
+BOOST_AUTO_TEST_CASE(a_stub_that_throws_frees_the_call_and_the_throw_passes_through) {
+  Seen seen;
+  std::stop_source source;
+  const auto refuse = [](auto*, auto*, auto*, const Callback&) { throw std::runtime_error{"no memory"}; };
+
+  BOOST_CHECK_THROW(Call::launch(call_for(seen), 1s, {}, source.get_token(), refuse), std::runtime_error);
+  source.request_stop();
+
+  BOOST_TEST(seen.answers == 0);
+  BOOST_TEST(seen.is_freed());
+}
+
+BOOST_AUTO_TEST_CASE(a_handler_that_throws_frees_the_call_and_goes_no_further) {
+  Seen seen;
+
+  Call::launch(std::make_unique<Call>(nullptr, Note{&seen, seen.alive, true}), 1s, {}, {},
+               [](auto*, auto*, auto*, const Callback& done) { done(grpc::Status::OK); });
+
+  BOOST_TEST(seen.answers == 1);
+  BOOST_TEST(seen.is_freed());
+}
+
+// The story: a program's last channel, freed by the callback of its last call, joined the thread it was freed on, and
+// gRPC went on with freed memory.
+BOOST_AUTO_TEST_CASE(a_stub_outlives_the_last_call_and_is_not_freed_by_the_thread_that_answers) {
+  struct Stub {
+    explicit Stub(heartbeat::testing::Awaited<std::thread::id>& awaited) : freed_on{awaited} {}
+    ~Stub() { freed_on.bring(std::this_thread::get_id()); }
+    heartbeat::testing::Awaited<std::thread::id>& freed_on;
+  };
+  heartbeat::testing::Awaited<std::thread::id> freed_on;
+  Seen seen;
+  auto stub = heartbeat::freed_off_grpc_threads(std::make_shared<Stub>(freed_on));
+  Callback answer;
+  Call::launch(std::make_unique<Call>(stub, Note{&seen, seen.alive}), 1s, {}, {},
+               [&](auto*, auto*, auto*, Callback done) { answer = std::move(done); });
+
+  stub.reset();
+  const bool was_freed_early = freed_on.next_if_there().has_value();
+  answer(grpc::Status::CANCELLED);
+
+  BOOST_TEST(!was_freed_early);
+  BOOST_TEST(seen.is_freed());
+  BOOST_CHECK(freed_on.next() != std::this_thread::get_id());
+}
+
+BOOST_AUTO_TEST_CASE(without_a_call_the_owner_of_a_stub_frees_it_itself) {
+  const auto alive = std::make_shared<int>();
+
+  auto stub = heartbeat::freed_off_grpc_threads(std::make_shared<std::shared_ptr<int>>(alive));
+  const auto uses_before = alive.use_count();
+  stub.reset();
+
+  BOOST_TEST(uses_before == 2);
+  BOOST_TEST(alive.use_count() == 1);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
