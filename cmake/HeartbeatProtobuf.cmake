@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: BSL-1.0
+# Turns a .proto into a static library of messages and gRPC stubs. The same file serves our own build and, installed, the
+# `typedb` component in a user's build, so the generated code always fits the Protobuf that is linked.
+#
+#   heartbeat_protobuf(TARGET my_protocol PROTO my/room/protocol.proto IMPORT_DIR ${CMAKE_CURRENT_SOURCE_DIR}/include)
+#
+# makes my_protocol, whose users include <my/room/protocol.grpc.pb.h>: the generated headers repeat the .proto's path.
+
+# Finds gRPC and Protobuf; stores what to link, and the plug-in of protoc, in the two variables named by the caller.
+function(heartbeat_find_grpc library plugin)
+  if(NOT TARGET gRPC::grpc++)
+    find_package(gRPC CONFIG QUIET)
+  endif()
+  if(NOT TARGET protobuf::protoc)
+    find_package(Protobuf QUIET)
+  endif()
+  if(TARGET gRPC::grpc++)
+    set(found_library gRPC::grpc++)
+  else() # a gRPC that was installed without its CMake files
+    find_package(PkgConfig QUIET)
+    if(PkgConfig_FOUND)
+      pkg_check_modules(heartbeat_grpcpp QUIET IMPORTED_TARGET grpc++)
+      set(found_library PkgConfig::heartbeat_grpcpp)
+    endif()
+  endif()
+  if(TARGET gRPC::grpc_cpp_plugin)
+    set(found_plugin $<TARGET_FILE:gRPC::grpc_cpp_plugin>)
+  else()
+    find_program(HEARTBEAT_GRPC_CPP_PLUGIN grpc_cpp_plugin)
+    set(found_plugin ${HEARTBEAT_GRPC_CPP_PLUGIN})
+  endif()
+  if(NOT TARGET "${found_library}" OR NOT TARGET protobuf::protoc OR NOT found_plugin)
+    message(FATAL_ERROR "heartbeat::typedb needs gRPC, Protobuf and their compilers, and they were not found. On Debian:"
+                        " apt-get install libgrpc++-dev libprotobuf-dev protobuf-compiler protobuf-compiler-grpc."
+                        " Where heartbeat itself is built, -DHEARTBEAT_TYPEDB=OFF leaves the target out.")
+  endif()
+  set(${library} ${found_library} protobuf::libprotobuf PARENT_SCOPE)
+  set(${plugin} ${found_plugin} PARENT_SCOPE)
+endfunction()
+
+function(heartbeat_protobuf)
+  cmake_parse_arguments(PARSE_ARGV 0 arg "" "TARGET;PROTO;IMPORT_DIR" "")
+  heartbeat_find_grpc(grpc plugin)
+  set(generated ${CMAKE_CURRENT_BINARY_DIR}/generated)
+  string(REGEX REPLACE "[.]proto$" "" stem ${generated}/${arg_PROTO})
+  file(MAKE_DIRECTORY ${generated})
+  add_custom_command(
+    OUTPUT ${stem}.pb.cc ${stem}.pb.h ${stem}.grpc.pb.cc ${stem}.grpc.pb.h
+    COMMAND protobuf::protoc -I ${arg_IMPORT_DIR} --cpp_out=${generated} --grpc_out=${generated}
+            --plugin=protoc-gen-grpc=${plugin} ${arg_IMPORT_DIR}/${arg_PROTO}
+    DEPENDS ${arg_IMPORT_DIR}/${arg_PROTO}
+    COMMENT "Generating C++ from ${arg_PROTO}"
+    VERBATIM)
+  add_library(${arg_TARGET} STATIC ${stem}.pb.cc ${stem}.grpc.pb.cc)
+  set_target_properties(${arg_TARGET} PROPERTIES POSITION_INDEPENDENT_CODE ON)
+  target_compile_options(${arg_TARGET} PRIVATE -w) # nobody here can mend generated code
+  target_include_directories(${arg_TARGET} SYSTEM PUBLIC ${generated})
+  target_link_libraries(${arg_TARGET} PUBLIC heartbeat::heartbeat ${grpc})
+endfunction()

@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSL-1.0
+# Builds and runs all tests; arguments go to ctest (-L unit, -R killers/). On a fresh Debian it first installs what the
+# build needs, and Node for the interoperability tests.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+source cmake/build_environment.sh
+
+debian_packages g++=g++ cmake=cmake ninja-build=ninja libboost-test-dev libgrpc++-dev libprotobuf-dev \
+  protobuf-compiler=protoc protobuf-compiler-grpc=grpc_cpp_plugin nodejs=node npm=npm
+
+# The Node programs' packages, once per lock file.
+node=tests/interop/node
+if [ -f $node/package.json ] && [ ! $node/node_modules/.package-lock.json -nt $node/package-lock.json ]; then
+  echo "== installing Node packages"
+  (cd $node && npm ci --no-audit --no-fund --loglevel=error </dev/null)
+fi
+
+echo "== building"
+cmake --preset release >/dev/null
+cmake --build --preset release
+echo "== testing"
+ctest --preset release -j "$(nproc)" "$@"
