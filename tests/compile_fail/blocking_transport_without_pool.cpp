@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: BSL-1.0
+// A transport that blocks would hold up every timer of an executor without a pool.
+#include <cstddef>
+
+#include <heartbeat/registry.hpp>
+
+struct Server {
+  heartbeat::BeatResult beat(int, const heartbeat::BeatContext&) { return heartbeat::BeatResult::acknowledged(); }
+};
+
+struct Executor {
+  void post(heartbeat::Work&) noexcept {}
+  bool wake_by(heartbeat::Timer&, heartbeat::BootClock::time_point) noexcept { return true; }
+  bool cancel(heartbeat::Timer&) noexcept { return false; }
+#ifndef HEARTBEAT_COMPILE_FAIL
+  void post_blocking(heartbeat::Work&) noexcept {}
+  std::size_t blocking_concurrency() const noexcept { return 1; }
+#endif
+};
+
+template class heartbeat::HeartbeatRegistry<int, Server, heartbeat::BootClock, Executor>;  // error: a blocking transport needs an executor with a pool

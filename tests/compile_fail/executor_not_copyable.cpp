@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: BSL-1.0
+// An executor is a handle that is copied.
+#include <cstddef>
+
+#include <heartbeat/registry.hpp>
+
+struct Server {
+  void async_beat(int, const heartbeat::BeatContext&, heartbeat::BeatCompletion completion) {
+    completion(heartbeat::BeatResult::acknowledged());
+  }
+};
+
+struct Executor {
+#ifndef HEARTBEAT_COMPILE_FAIL
+  Executor(const Executor&) = default;
+#endif
+  Executor(Executor&&) = default;
+  Executor() = default;
+  void post(heartbeat::Work&) noexcept {}
+  bool wake_by(heartbeat::Timer&, heartbeat::BootClock::time_point) noexcept { return true; }
+  bool cancel(heartbeat::Timer&) noexcept { return false; }
+};
+
+template class heartbeat::HeartbeatRegistry<int, Server, heartbeat::BootClock, Executor>;  // error: the executor must be copyable
