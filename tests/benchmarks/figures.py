@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: BSL-1.0
+"""Runs the programs of the benchmarks one after the other, and compares what they print: a table on the terminal,
+results.json and two plots in build/benchmarks. Run by run.sh, from the top of the repository."""
+import argparse
+import json
+import pathlib
+import subprocess
+import sys
+
+OUT = pathlib.Path("build/benchmarks")
+PROGRAMS = OUT / "tests" / "benchmarks"
+MILLION = 1_000_000
+INTERVAL = 5  # seconds: a span of whole ones holds every heartbeat's beat, however their phases lie
+
+
+def run(program, *arguments):
+    """One program's JSON object; None, said on the terminal, if it failed or did not beat as often as it should."""
+    command = [str(PROGRAMS / program), *map(str, arguments)]
+    print("  ", program, *arguments, flush=True)
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+    if done.returncode != 0:
+        print(f"   {program}: exit status {done.returncode}: not counted", file=sys.stderr)
+        return None
+    return json.loads(done.stdout)
+
+
+def beating(program, heartbeats, seconds):
+    return run(program, "--heartbeats", heartbeats, "--seconds", seconds)
+
+
+class Figures:
+    """The rows of the table. A goal is for the ratio to the peer, or for ours where there is no peer."""
+
+    def __init__(self):
+        self.rows = []
+
+    def add(self, name, ours, goal, at_least=False, peer=None, peer_name=None):
+        ratio = ours / peer if ours is not None and peer else None
+        judged = ratio if peer_name else ours
+        met = judged is not None and (judged >= goal if at_least else judged <= goal)
+        self.rows.append({"name": name, "ours": ours, "peer": peer, "peer_name": peer_name, "ratio": ratio,
+                          "goal": goal, "met": met})
+
+    def add_ratio(self, name, field, ours, peer, peer_name, goal):
+        def value(result):
+            return result[field] if result else None
+        self.add(name, value(ours), goal, peer=value(peer), peer_name=peer_name)
+
+    def show(self):
+        def text(value):
+            return "-" if value is None else value if isinstance(value, str) else f"{value:.4g}"
+        print(f"\n{'figure':32}{'ours':>10}{'peer':>10}{'ratio':>8}{'goal':>8}  met  peer")
+        for row in self.rows:
+            print(f"{row['name']:32}{text(row['ours']):>10}{text(row['peer']):>10}{text(row['ratio']):>8}"
+                  f"{text(row['goal']):>8}  {'yes' if row['met'] else 'NO':3}  {row['peer_name'] or ''}")
+
+
+def cpu_and_memory(figures, seconds, with_libuv):
+    ours = beating("cpu_per_beat", MILLION, seconds)
+    programs = {"asio": "asio_timer", "go": "ticker", "libevent": "libevent_timeout"}
+    if with_libuv:
+        programs["libuv"] = "libuv_timer"
+    peers = {name: beating(program, MILLION, seconds) for name, program in programs.items()}
+    few = beating("cpu_per_beat", 10_000, seconds)
+    threads = beating("jthread", 10_000, seconds)
+    for name, peer in peers.items():
+        goal = 0.1 if name in ("asio", "go") else 1.0
+        figures.add_ratio(f"cpu_per_beat_vs_{name}_1m", "cpu_ns_per_beat", ours, peer, name, goal)
+    figures.add_ratio("cpu_per_beat_vs_jthread_10k", "cpu_ns_per_beat", few, threads, "jthread", 0.1)
+    figures.add("bytes_per_heartbeat", ours["bytes"] if ours else None, 160)
+    figures.add_ratio("bytes_vs_asio", "bytes", ours, peers["asio"], "asio", 1.0)
+    figures.add_ratio("bytes_vs_go", "bytes", ours, peers["go"], "go", 0.1)
+
+
+def start_and_stop(figures):
+    command = [str(PROGRAMS / "start_stop"), "--benchmark_format=json"]
+    print("  ", "start_stop", flush=True)
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True)
+    rates = {row["threads"]: row["items_per_second"] for row in json.loads(done.stdout)["benchmarks"]}
+    figures.add("start_stop_ns", 1e9 / rates[1], 1000)
+    figures.add("start_stop_scaling_2_threads", rates[2] / rates[1], 1.6, at_least=True)
+
+
+def alone(figures, seconds, with_ten_million):
+    lateness = run("lateness", 100_000, 1, seconds)
+    figures.add("lateness_p99_100k_ms", lateness["p99_ms"] if lateness else None, 2)
+    if with_ten_million:
+        many = run("lateness", 10 * MILLION, 10, 2 * seconds)
+        figures.add("ten_million_p999_ms", many["p999_ms"] if many else None, 50)
+    sweep = run("sweep", "--heartbeats", MILLION)
+    figures.add("sweep_100_of_1m_us", sweep["sweep_us"] if sweep else None, 100)
+    idle = run("idle", "--heartbeats", MILLION, "--seconds", seconds)
+    figures.add("idle_1m_cpu_percent", idle["cpu_percent"] if idle else None, 0.1)
+    return lateness
+
+
+def plot(script, output):
+    header = f"set terminal svg size 720,420 background rgb 'white'\nset output '{OUT / output}'\nset grid\n"
+    subprocess.run(["gnuplot"], input=header + script, text=True, check=True)
+
+
+def plot_lateness(lateness):
+    data = "\n".join(f"{max(1, 2 ** i) / 1000} {count}" for i, count in enumerate(lateness["counts"]) if count)
+    plot("set logscale x\nset xlabel 'sent at most so much later than scheduled, ms'\nset ylabel 'beats'\n"
+         "unset key\nset title '100,000 heartbeats at 1 s'\n"
+         f"plot '-' using 1:2 with impulses linewidth 6\n{data}\ne\n", "lateness.svg")
+
+
+def plot_cost(seconds):
+    lines = {}
+    for title, program, most in [("heartbeat", "cpu_per_beat", 10 * MILLION), ("Asio", "asio_timer", MILLION),
+                                 ("libevent", "libevent_timeout", MILLION), ("libuv", "libuv_timer", MILLION),
+                                 ("Go", "ticker", MILLION), ("jthread", "jthread", 10_000)]:
+        counts = [count for count in (1_000, 10_000, 100_000, MILLION, 10 * MILLION) if count <= most]
+        results = [(count, beating(program, count, seconds)) for count in counts]
+        lines[title] = "\n".join(f"{count} {result['cpu_ns_per_beat']}" for count, result in results if result)
+    lines = {title: data for title, data in lines.items() if data}
+    plots = ", ".join(f"'-' using 1:2 with linespoints title '{title}'" for title in lines)
+    plot("set logscale xy\nset xlabel 'heartbeats, one beat each 5 s'\nset ylabel 'CPU per beat, ns'\n"
+         f"plot {plots}\n" + "".join(f"{data}\ne\n" for data in lines.values()), "cost.svg")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="shorter spans, no run of ten million, no plot of cost")
+    quick = parser.parse_args().quick
+    figures = Figures()
+    cpu_and_memory(figures, INTERVAL if quick else 4 * INTERVAL, with_libuv=not quick)
+    start_and_stop(figures)
+    lateness = alone(figures, 3 if quick else 20, with_ten_million=not quick)
+    if lateness:
+        plot_lateness(lateness)
+    if not quick:
+        plot_cost(INTERVAL)
+    figures.show()
+    (OUT / "results.json").write_text(json.dumps(figures.rows, indent=2) + "\n", encoding="utf-8")
+    print(f"\nwritten: {OUT / 'results.json'} and plots beside it")
+
+
+if __name__ == "__main__":
+    main()

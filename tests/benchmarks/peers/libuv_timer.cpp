@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: BSL-1.0
+// A repeating libuv timer per session, one loop.
+#include <cstdlib>
+#include <thread>
+#include <unordered_map>
+#include <uv.h>
+
+#include "../measured.hpp"
+
+namespace {
+
+struct Hash {
+  std::size_t operator()(const benchmarks::SessionId& id) const noexcept { return id.high ^ id.low; }
+};
+
+struct Session {
+  uv_timer_t timer;
+  benchmarks::SessionId id;
+};
+
+benchmarks::NoServer server;
+
+void on_timer(uv_timer_t* timer) {
+  server.beat(static_cast<Session*>(timer->data)->id);
+}
+
+}  // namespace
+
+int main(int count, char** words) {
+  const benchmarks::Arguments arguments{count, words};
+  const double bytes_before = benchmarks::resident_bytes();
+  uv_loop_t loop;
+  uv_loop_init(&loop);
+  benchmarks::Phases phases;
+  std::unordered_map<benchmarks::SessionId, Session, Hash> sessions;
+  for (std::uint64_t number = 0; number < arguments.heartbeats; ++number) {
+    uv_update_time(&loop);  // in a program that runs it is fresh: timers count from it
+    Session& session = sessions[benchmarks::session_id(number)];
+    session.id = benchmarks::session_id(number);
+    uv_timer_init(&loop, &session.timer);
+    session.timer.data = &session;
+    uv_timer_start(&session.timer, on_timer, static_cast<std::uint64_t>(phases.next().count()),
+                   static_cast<std::uint64_t>(std::chrono::milliseconds{benchmarks::interval}.count()));
+  }
+  std::thread runner{[&] { uv_run(&loop, UV_RUN_DEFAULT); }};
+  const int status = benchmarks::measure(arguments, server, bytes_before);
+  std::fflush(stdout);
+  std::quick_exit(status);
+}
