@@ -47,10 +47,13 @@ class AnswerTicket {
   AnswerTicket(AnswerReceiver& receiver, AnswerSlot& slot, std::uint64_t serial) noexcept
       : slot_{&slot}, receiver_{&receiver}, serial_{serial} {}
 
+  // Who moves a ticket has it for himself, so plain reads and writes will do.
   AnswerTicket(AnswerTicket&& other) noexcept
-      : slot_{other.slot_.exchange(nullptr)},
+      : slot_{other.slot_.load(std::memory_order_relaxed)},
         receiver_{std::exchange(other.receiver_, nullptr)},
-        serial_{other.serial_} {}
+        serial_{other.serial_} {
+    other.slot_.store(nullptr, std::memory_order_relaxed);
+  }
 
   AnswerTicket& operator=(AnswerTicket&& other) = delete;
   ~AnswerTicket() {

@@ -38,6 +38,8 @@ enum class errc {
   tick_out_of_range,
   gap_threshold_not_positive,
   event_capacity_not_positive,
+  max_in_flight_not_positive,
+  max_sends_per_second_not_positive,
 
   // Why a beat failed, where the transport did not say.
   beat_timed_out = 60,  ///< no answer within the beat timeout
@@ -83,6 +85,8 @@ inline const char* message_of(errc code) noexcept {
     case errc::tick_out_of_range: return "tick must be between 1 us and 1 s";
     case errc::gap_threshold_not_positive: return "gap_threshold must be greater than zero";
     case errc::event_capacity_not_positive: return "event_capacity must be greater than zero";
+    case errc::max_in_flight_not_positive: return "max_in_flight must be greater than zero";
+    case errc::max_sends_per_second_not_positive: return "max_sends_per_second must be between 1 and 1,000,000,000";
     case errc::beat_timed_out: return "no answer within the beat timeout";
     case errc::beat_dropped: return "the transport dropped the beat unanswered";
     case errc::transport_threw: return "the transport threw an exception";

@@ -117,16 +117,26 @@ struct RegistryOptions {
   /// with `errc::event_backlog` instead. Other events beyond it are dropped and counted. Greater than zero.
   std::size_t event_capacity = 65'536;
 
+  /// How many beats and closes may be in flight at once, so that a slow server cannot eat memory. What waits for its
+  /// turn is sent nearest to valid until first (exactly so within a shard); repeated attempts and closes get at most
+  /// half. `Statistics::starved` counts what had to wait, and `EventKind::overloaded` says so. Greater than zero.
+  std::size_t max_in_flight = 65'536;
+
+  /// How many beats and closes are sent in a second, on average, with bursts of up to a tenth of a second; repeated
+  /// attempts and closes get at most half. Unset: no limit. 1 to 1,000,000,000.
+  std::optional<std::uint32_t> max_sends_per_second = {};
+
   /// Seeds the spread of first beats and the jitter of retries. Unset: from std::random_device.
   std::optional<std::uint64_t> seed = {};
 
   // What changes cost.
 
-  /// The resolution of time: sends and timeouts are rounded up to it, the end of validity down. 1 us to 1 s.
+  /// The resolution of time: sends and timeouts are rounded up to it, the end of validity down; what falls into one
+  /// tick costs one wake-up, so a longer one saves CPU where few heartbeats are due at once. 1 us to 1 s.
   Duration tick = std::chrono::milliseconds{1};
 
-  /// How many parts the registry has, each with its own lock: a power of two up to 256. Unset: one per processor, at
-  /// most 8.
+  /// How many parts the registry has, each with its own lock: a power of two up to 256. Unset: four per processor, at
+  /// most 16.
   std::optional<std::uint32_t> shards = {};
 };
 
@@ -194,6 +204,9 @@ template <class C>
 [[nodiscard]] constexpr errc broken_rule(const RegistryOptions& options) noexcept {
   if (options.gap_threshold.count() <= 0) return errc::gap_threshold_not_positive;
   if (options.event_capacity == 0) return errc::event_capacity_not_positive;
+  if (options.max_in_flight == 0) return errc::max_in_flight_not_positive;
+  const std::uint32_t rate = options.max_sends_per_second.value_or(1);
+  if (rate == 0 || rate > 1'000'000'000) return errc::max_sends_per_second_not_positive;
   if (options.tick < Duration{std::chrono::microseconds{1}} || options.tick > Duration{std::chrono::seconds{1}}) {
     return errc::tick_out_of_range;
   }

@@ -63,6 +63,8 @@ struct Statistics {
   std::uint64_t timed_out = 0;
   std::uint64_t discarded = 0;  ///< in flight when their heartbeat ended
   std::uint64_t in_flight = 0;
+  std::uint64_t in_flight_limit = 0;  ///< of beats and closes together (`RegistryOptions::max_in_flight`)
+  std::uint64_t starved = 0;          ///< waited longer than a tick because of a limit, or ended waiting
   std::uint64_t not_sent = 0;   ///< could not be sent: an earlier call of the key was stuck, or no memory
   std::uint64_t skipped = 0;    ///< could not be sent in time, or fell to a retry (G7)
   std::uint64_t withheld = 0;   ///< not sent for want of progress

@@ -5,6 +5,7 @@
 //   stuck sink    |--- inside the sink -------------------------------- ... --|
 //   expected      beat   beat   beat   end of validity, token                  events, joined
 // Read next: g12_cheap_sweep.cpp.
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <map>
@@ -252,6 +253,43 @@ BOOST_AUTO_TEST_CASE(who_is_nearest_to_valid_until_is_sent_first) {
   executor.run_ready();
 
   BOOST_TEST((order == std::vector<int>{10, 20, 30, 40, 50}));
+}
+
+// F16: the sessions of a dead server use up their half of the limit, and the living lose no beat.
+BOOST_AUTO_TEST_CASE(a_dead_server_that_fills_the_limit_costs_the_living_no_beat) {
+  World world{{.max_in_flight = 10, .seed = 1, .shards = 4}};
+  constexpr int dead = 100;
+  constexpr int living = 20;
+  Options options = without_close();
+  options.first_beat = FirstBeat::spread;
+  options.on_stall = OnStall::keep_beating;
+  std::vector<Handle> handles;
+  for (int key = 0; key < living; ++key) {
+    world.transport.on(key).acknowledge().after(10ms).always();
+    handles.push_back(world.registry->start(key, options));
+  }
+  world.executor.run_for(6s);
+  for (int key = living; key < living + dead; ++key) {
+    world.transport.on(key).never().always();
+    handles.push_back(world.registry->start(key, options));
+  }
+
+  const auto check_living = [&](const Handle& handle) { return handle.valid(); };
+  const auto run = [&](int tenths) {
+    for (int i = 0; i < tenths; ++i) {
+      world.executor.run_for(100ms);
+      BOOST_REQUIRE_LE(world.registry->statistics().in_flight, 10U);
+      BOOST_REQUIRE(std::all_of(handles.begin(), handles.begin() + living, check_living));
+    }
+  };
+  run(600);  // the first attempts are nobody's second: until they are through, the living wait, and stay valid
+  std::vector<std::size_t> before;
+  for (int key = 0; key < living; ++key)
+    before.push_back(world.sent(key).size());
+  run(600);
+
+  for (int key = 0; key < living; ++key)
+    BOOST_TEST(world.sent(key).size() - before[static_cast<std::size_t>(key)] == 12U);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

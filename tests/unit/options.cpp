@@ -229,6 +229,10 @@ BOOST_AUTO_TEST_CASE(every_registry_option_is_checked) {
   expect(Registry{.gap_threshold = 0s}, errc::gap_threshold_not_positive, "gap_threshold");
   expect(Registry{.gap_threshold = std::chrono::hours::min()}, errc::gap_threshold_not_positive, "gap_threshold");
   expect(Registry{.event_capacity = 0}, errc::event_capacity_not_positive, "event_capacity");
+  expect(Registry{.max_in_flight = 0}, errc::max_in_flight_not_positive, "max_in_flight");
+  for (const std::uint32_t rate : {0U, 1'000'000'001U, 0xFFFFFFFFU}) {
+    expect(Registry{.max_sends_per_second = rate}, errc::max_sends_per_second_not_positive, "max_sends_per_second");
+  }
   for (const Duration tick : {Duration{}, Duration{-1s}, Duration{999ns}, Duration{1s + 1ns}, Duration{hours_max}}) {
     expect(Registry{.tick = tick}, errc::tick_out_of_range, "tick");
   }

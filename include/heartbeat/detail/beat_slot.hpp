@@ -33,6 +33,7 @@ struct BeatSlot : AnswerSlot {
   bool is_answered = false;                 // the ticket has answered: the slot is free once it is not in the list
   bool is_to_be_fired = false;              // in the shard's list of calls to be cancelled
   bool is_close = false;                    // a close call, not a beat
+  bool is_again = false;                    // holds a credit for repeated attempts and closes besides its credit
 };
 
 /// The slots of one shard. Not thread-safe: under the shard's lock.

@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include <heartbeat/detail/credits.hpp>
 #include <heartbeat/detail/shard.hpp>
 
 namespace heartbeat::detail {
@@ -47,6 +48,9 @@ class Core {
     if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
   }
 
+  /// The limit of calls in flight.
+  [[nodiscard]] Credits& credits() noexcept { return credits_; }
+
   [[nodiscard]] std::size_t shard_count() const noexcept { return shards_.size(); }
   [[nodiscard]] Shard& shard(std::size_t place) noexcept { return *shards_[place]; }
   [[nodiscard]] const Shard& shard(std::size_t place) const noexcept { return *shards_[place]; }
@@ -58,13 +62,14 @@ class Core {
   }
 
  protected:
-  Core() = default;
+  explicit Core(std::size_t most_in_flight) noexcept : credits_{most_in_flight} {}
   virtual ~Core() = default;
 
   std::vector<std::unique_ptr<Shard>> shards_;  // constant once made
 
  private:
   std::atomic<std::size_t> references_{1};
+  Credits credits_;
 };
 
 /// Holds a reference to a record from outside the locks: handles, groups, and whoever looks at one.
@@ -112,5 +117,6 @@ inline void Shard::unpin() noexcept {
 }  // namespace heartbeat::detail
 
 #include <heartbeat/detail/shard_answers.hpp>  // IWYU pragma: export
+#include <heartbeat/detail/shard_claims.hpp>   // IWYU pragma: export
 #include <heartbeat/detail/shard_end.hpp>      // IWYU pragma: export
 #include <heartbeat/detail/shard_steps.hpp>    // IWYU pragma: export

@@ -177,7 +177,7 @@ class Engine final : public Core, public ChildrenEnder {
   // --- engine_work.hpp and engine_lanes.hpp
   void turn(Turn& timer, Shard& shard) noexcept;
   void send(Shard& shard, Send& work) noexcept;
-  [[nodiscard]] std::size_t send_some(Shard& shard) noexcept;
+  [[nodiscard]] bool send_some(Shard& shard) noexcept;
   void call_async(Shard& shard, std::span<Shard::Claim> claims, std::span<bool> called, bool& threw) noexcept;
   void call_batch(Shard& shard, std::span<Shard::Claim> claims, std::span<bool> called, bool& threw) noexcept;
   void call_close(const Shard::Claim& claim, const BeatContext& context, AnswerTicket&& ticket);
@@ -189,6 +189,8 @@ class Engine final : public Core, public ChildrenEnder {
   void post_lane(Lane& lane) noexcept;
   void count_throw(Shard& shard) noexcept;
   void arm(Shard& shard, Instant at) noexcept;
+  void wake_sender(Shard& shard) noexcept;
+  void pass_on_credits(Effects& effects) noexcept;
 
   // --- engine_events.hpp
   [[nodiscard]] bool tell_event() noexcept;

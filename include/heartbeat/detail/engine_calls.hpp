@@ -11,12 +11,20 @@ namespace heartbeat::detail {
 
 inline std::size_t default_shards() noexcept {
   const std::size_t processors = std::max(1U, std::thread::hardware_concurrency());
-  return std::bit_floor(std::min<std::size_t>(processors, 8));
+  return std::bit_floor(std::min<std::size_t>(4 * processors, 16));
+}
+
+// Keys are spread evenly over the shards, and so is the rate. Bursts are a tenth of a second long.
+inline TokenBucket share_of_rate(const RegistryOptions& options, std::size_t shares) noexcept {
+  if (!options.max_sends_per_second) return {};
+  const auto period = static_cast<std::int64_t>(shares) * 1'000'000'000 / *options.max_sends_per_second;
+  return {std::max<std::int64_t>(1, period), 100'000'000};
 }
 
 template <class Key, class T, class C, class E>
 Engine<Key, T, C, E>::Engine(T transport, C clock, E executor, Sink sink, const RegistryOptions& options)
-    : scale_{options.tick.count()},
+    : Core{options.max_in_flight},
+      scale_{options.tick.count()},
       policies_{std::in_place, std::move(transport), std::move(clock), std::move(executor), std::move(sink)} {
   const std::size_t count = options.shards ? *options.shards : default_shards();
   const std::uint64_t seed =
@@ -26,7 +34,9 @@ Engine<Key, T, C, E>::Engine(T transport, C clock, E executor, Sink sink, const 
                            .has_sink = static_cast<bool>(policies_->sink),
                            .scale = scale_,
                            .gap_threshold = options.gap_threshold.count(),
-                           .event_capacity = std::max<std::size_t>(1, options.event_capacity / count)};
+                           .event_capacity = std::max<std::size_t>(1, options.event_capacity / count),
+                           .tokens = share_of_rate(options, count),
+                           .tokens_again = share_of_rate(options, 2 * count)};
   std::size_t lanes = 1;
   if constexpr (BlockingExecutor<E>) lanes = std::max<std::size_t>(1, policies_->executor.blocking_concurrency());
   most_calling_ = lanes > 2 ? lanes - 2 : 1;
@@ -76,6 +86,7 @@ auto Engine<Key, T, C, E>::start(Key&& key, const Options& options, ParentLink* 
   std::unique_ptr<KeyedRecord<Key>> record = make_record(std::move(key), options, rules, group, hash, started);
   ParentLink* const parent = record->side ? record->side->parent : nullptr;
   RecordReference mine;
+  bool has_index_work = false;
   for (;;) {
     Effects effects;
     RecordReference running;
@@ -92,6 +103,7 @@ auto Engine<Key, T, C, E>::start(Key&& key, const Options& options, ParentLink* 
       } else {
         home.insert(*record, rules, granted, started, effects);
         mine = RecordReference{record.release()};
+        has_index_work = home.index().has_work();
       }
     }
     perform(home, effects);
@@ -100,7 +112,7 @@ auto Engine<Key, T, C, E>::start(Key&& key, const Options& options, ParentLink* 
     stop(*running, true);  // replace
   }
   if (!mine) return {};
-  grow_index(home);
+  if (has_index_work) grow_index(home);
   if (parent != nullptr) {
     if (group == nullptr) parent->watch(options.parent.token());
     if (parent->is_cancelled()) post_cancel(*parent);  // it may have been cancelled before we were in its list
@@ -148,23 +160,28 @@ bool Engine<Key, T, C, E>::end_now(Record& record, EndReason reason) noexcept {
   Effects effects;
   Shard::Tokens tokens;
   bool did_end = false;
+  bool has_tokens = false;
   {
     const MutexLock lock{home.mutex()};
     did_end = !record.life.is_ended();
     tokens = did_end ? home.end_by_owner(record, reason, ended_at, effects) : home.take_over_tokens(record);
+    has_tokens = tokens.beat.stop_possible() || tokens.heartbeat.stop_possible();
+    if (!has_tokens) home.leave(record, effects);
   }
   perform(home, effects);
-  if (tokens.beat.stop_possible() || tokens.heartbeat.stop_possible()) {
-    const CallbackFrame frame;
-    tokens.beat.request_stop();
-    tokens.heartbeat.request_stop();
+  if (has_tokens) {
+    {
+      const CallbackFrame frame;
+      tokens.beat.request_stop();
+      tokens.heartbeat.request_stop();
+    }
+    Effects left;
+    {
+      const MutexLock lock{home.mutex()};
+      home.leave(record, left);
+    }
+    perform(home, left);
   }
-  Effects left;
-  {
-    const MutexLock lock{home.mutex()};
-    home.leave(record, left);
-  }
-  perform(home, left);
   if (home.gate().leave()) gate_emptied();
   return did_end;
 }
@@ -274,16 +291,14 @@ Statistics Engine<Key, T, C, E>::statistics() {
     const MutexLock lock{shard(i).mutex()};
     shard(i).add_statistics(sum);
   }
+  sum.in_flight_limit = credits().limit();
   return sum;
 }
 
 template <class Key, class T, class C, class E>
 void Engine<Key, T, C, E>::free_record(Record& record) noexcept {
   Shard& home = record.shard();
-  {
-    const MutexLock lock{home.mutex()};
-    home.forget(record);
-  }
+  record.rules->release();
   delete static_cast<KeyedRecord<Key>*>(&record);
   home.unpin();
 }

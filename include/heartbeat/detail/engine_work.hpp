@@ -27,17 +27,38 @@ void Engine<Key, T, C, E>::perform(Shard& home, Effects& effects) noexcept {
     link.remove_reference();
   }
   if (effects.wake_at != instant_never) arm(home, effects.wake_at);
-  if (effects.has_ready) {
-    if constexpr (form == BeatForm::blocking) {
-      wake_lane();
-    } else {
-      driver(home).send.post();
-    }
-  }
+  if (effects.has_ready) wake_sender(home);
+  pass_on_credits(effects);
   if (effects.has_news) wake_lane();
   if (effects.has_closed) {
     const std::lock_guard lock{waiting_mutex_};
     waiting_.notify_all();
+  }
+}
+
+template <class Key, class T, class C, class E>
+void Engine<Key, T, C, E>::wake_sender(Shard& home) noexcept {
+  if constexpr (form == BeatForm::blocking) {
+    wake_lane();
+  } else {
+    driver(home).send.post();
+  }
+}
+
+// One shard of a kind is woken at a time, and wakes the next one if it leaves credits.
+template <class Key, class T, class C, class E>
+void Engine<Key, T, C, E>::pass_on_credits(Effects& effects) noexcept {
+  const std::size_t given = std::exchange(effects.credits, 0);
+  const std::size_t given_again = std::exchange(effects.again, 0);
+  if (given == 0 && given_again == 0 && !effects.may_pass_on) return;
+  credits().give(given, given_again);
+  const auto wake_next = [&](WaitingShards& waiting) {
+    if (waiting.empty()) return;
+    if (const std::size_t place = waiting.next(); place != WaitingShards::nobody) wake_sender(shard(place));
+  };
+  if ((given != 0 || effects.may_pass_on) && credits().available() != 0) wake_next(credits().waiting);
+  if ((given_again != 0 || effects.may_pass_on) && credits().available_again() != 0) {
+    wake_next(credits().waiting_again);
   }
 }
 
@@ -84,17 +105,17 @@ void Engine<Key, T, C, E>::turn(Turn& timer, Shard& home) noexcept {
 template <class Key, class T, class C, class E>
 void Engine<Key, T, C, E>::send(Shard& home, Send& work) noexcept {
   if (home.gate().enter()) {
-    std::size_t sent = 1;
-    for (int slices = 0; sent != 0 && slices < slices_at_once; ++slices)
-      sent = send_some(home);
-    if (sent != 0) work.post();
+    bool more = true;
+    for (int slices = 0; more && slices < slices_at_once; ++slices)
+      more = send_some(home);
+    if (more) work.post();
     if (home.gate().leave()) gate_emptied();
   }
   home.unpin();  // may free us
 }
 
 template <class Key, class T, class C, class E>
-std::size_t Engine<Key, T, C, E>::send_some(Shard& home) noexcept {
+bool Engine<Key, T, C, E>::send_some(Shard& home) noexcept {
   // A record claimed is busy until its slice is through, so slices are short where each record is a call.
   constexpr std::size_t most = form == BeatForm::batch ? Shard::slice : 64;
   std::array<Shard::Claim, most> claims;
@@ -103,15 +124,15 @@ std::size_t Engine<Key, T, C, E>::send_some(Shard& home) noexcept {
   const Instant at = now();
   Effects effects;
   std::size_t count = 0;
-  bool is_empty = false;
+  bool more = false;
   {
     const MutexLock lock{home.mutex()};
     count = home.claim(at, claims, Shard::Calling::async, effects);
-    is_empty = !home.has_ready();
+    more = home.can_claim_more();
     home.arm(effects);
   }
   perform(home, effects);
-  if (count == 0) return is_empty ? 0 : 1;
+  if (count == 0) return more;
   if constexpr (form == BeatForm::batch) {
     call_batch(home, std::span{claims}.first(count), called, threw);
   } else if constexpr (form == BeatForm::async) {
@@ -127,7 +148,7 @@ std::size_t Engine<Key, T, C, E>::send_some(Shard& home) noexcept {
     home.arm(left);
   }
   perform(home, left);
-  return count;
+  return more;
 }
 
 template <class Key, class T, class C, class E>
@@ -223,7 +244,7 @@ bool Engine<Key, T, C, E>::call_blocking() noexcept {
         const Instant at = now();
         const MutexLock lock{home.mutex()};
         count = home.claim(at, claims, Shard::Calling::blocking, effects);
-        if (home.has_ready()) effects.has_ready = true;
+        if (home.can_claim_more()) effects.has_ready = true;
         home.arm(effects);
       }
       perform(home, effects);

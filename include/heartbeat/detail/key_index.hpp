@@ -4,8 +4,8 @@
 // array is allocated by the caller without the lock, taken in, and filled a few buckets with every insert and erase
 // that follows. A bucket is chosen by the top bits of the hash, so the order of the buckets is the order of the
 // hashes: whoever visits all nodes in slices can stop at a hash and go on there after the table has grown.
-// Cost: 8 bytes a bucket, doubled at one node a bucket. 0.5 to 1 node a bucket after a growth, so 8.4 bytes a node at
-// a million nodes (2^20 buckets, or eight shards of 2^17), 16 at worst; while nodes migrate, half as much again.
+// Cost: 8 bytes a bucket, doubled at two nodes a bucket. So 4.2 bytes a node at a million nodes (2^19 buckets, or eight
+// shards of 2^16), 8 at worst; while nodes migrate, half as much again.
 #pragma once
 
 #include <bit>
@@ -59,7 +59,7 @@ class KeyIndex {
 
   static constexpr std::size_t first_buckets = 16;
   static constexpr std::size_t most_buckets = std::size_t{1} << 31;
-  /// With two of them, a migration is over after half as many changes as it takes to fill the new array.
+  /// With two of them, a migration is over after a quarter as many changes as it takes to fill the new array.
   static constexpr std::size_t buckets_per_step = 2;
   /// The cursor of a visit that is over.
   static constexpr std::uint64_t visit_end = std::uint64_t{1} << 32;
@@ -108,11 +108,16 @@ class KeyIndex {
   /// Buckets of the old array that are still to be migrated; 0 when no growth is under way.
   [[nodiscard]] std::size_t buckets_to_migrate() const noexcept { return old_.size() - migrated_; }
 
-  /// The size of the array the index would like to have, or 0: wanted are as many buckets as there are nodes, rounded
-  /// up to a power of two, once there are more nodes than buckets and no migration is under way.
+  /// The size of the array the index would like to have, or 0: wanted is one bucket for every one to two nodes, once
+  /// there are more than two nodes a bucket and no migration is under way.
   [[nodiscard]] std::size_t wanted_buckets() const noexcept {
-    if (size_ <= current_.size() || buckets_to_migrate() != 0 || current_.size() >= most_buckets) return 0;
-    return size_ >= most_buckets ? most_buckets : std::bit_ceil(size_);
+    if (size_ <= 2 * current_.size() || buckets_to_migrate() != 0 || current_.size() >= most_buckets) return 0;
+    return size_ >= most_buckets ? most_buckets : std::bit_floor(size_);
+  }
+
+  /// True if there is an array to be allocated or to be freed, by whoever has no lock.
+  [[nodiscard]] bool has_work() const noexcept {
+    return wanted_buckets() != 0 || (!old_.empty() && buckets_to_migrate() == 0);
   }
 
   /// An array for `grow()`. The pages of a big one cost nothing before nodes come to lie there.

@@ -84,6 +84,9 @@ class Lifecycle {
     std::uint32_t skipped;
   };
 
+  /// How long the next beat may wait for its answer if it is sent now.
+  [[nodiscard]] std::int64_t next_timeout(const Moment& moment, const BeatRules& rules) const noexcept;
+
   /// ready -> sending: the beat is about to be sent.
   [[nodiscard]] Claim claim(const Moment& moment, const BeatRules& rules) noexcept;
 
@@ -135,6 +138,10 @@ class Lifecycle {
   [[nodiscard]] Instant ended_at() const noexcept { return next_send_; }  // REQUIRES: has ended
   [[nodiscard]] std::uint8_t failures() const noexcept { return failures_; }
   [[nodiscard]] bool in_jeopardy() const noexcept { return jeopardy_; }
+  /// Not its first attempt since the last acknowledgement, or one of a session whose validity is over.
+  [[nodiscard]] bool is_again() const noexcept { return attempt_ != 0 || is_lapsed(); }
+  /// Its validity is over, and it goes on all the same.
+  [[nodiscard]] bool is_lapsed() const noexcept { return lapsed_ || grace_; }
   [[nodiscard]] bool in_grace() const noexcept { return grace_; }
 
  private:

@@ -98,18 +98,21 @@ inline Lifecycle::Claim Lifecycle::claim(const Moment& moment, const BeatRules& 
   const bool is_regular = attempt_ == 0;
   const std::int64_t lateness = moment.now - next_send_;
   const std::uint32_t passed = pass_grid_points(rules, moment.now);
+  const std::int64_t timeout = next_timeout(moment, rules);
   if (attempt_ < 255) ++attempt_;
   state_ = State::sending;
-  // Each attempt still owed gets an equal share of the validity that is left (G17).
-  std::int64_t timeout = rules.beat_timeout;
-  if (const std::int64_t left = limit() - moment.now; left > 0) {
-    const std::int64_t owed = attempt_ < rules.attempts ? rules.attempts - attempt_ + 1 : 1;
-    const std::int64_t tick = moment.scale.nanoseconds();  // what rounding the deadline up may add
-    timeout = std::min(timeout, std::max(left / owed - tick, tick));
-  }
   return {.deadline = add(moment.now, timeout),
           .lateness = lateness,
           .skipped = is_regular && passed > 0 ? passed - 1 : passed};
+}
+
+// Each attempt still owed gets an equal share of the validity that is left (G17).
+inline std::int64_t Lifecycle::next_timeout(const Moment& moment, const BeatRules& rules) const noexcept {
+  const std::int64_t left = limit() - moment.now;
+  if (left <= 0) return rules.beat_timeout;
+  const std::int64_t owed = attempt_ < rules.attempts ? rules.attempts - attempt_ : 1;
+  const std::int64_t tick = moment.scale.nanoseconds();  // what rounding the deadline up may add
+  return std::min(rules.beat_timeout, std::max(left / owed - tick, tick));
 }
 
 inline Action Lifecycle::answered(const Moment& moment, const BeatRules& rules, const CurrentBeat& beat,

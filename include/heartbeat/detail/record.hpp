@@ -43,6 +43,9 @@ struct Side {
   std::string text;                         // shard lock; the transport's words on it
 };
 
+/// Which of a shard's wheels a linked record is in.
+enum class Queue : std::uint8_t { timers, ready, ready_again };
+
 struct Record : WheelHook {
   Record() = default;
   Record(const Record&) = delete;
@@ -50,25 +53,28 @@ struct Record : WheelHook {
 
   static constexpr std::uint32_t no_place = static_cast<std::uint32_t>(-1);
 
-  Record* next_in_bucket = nullptr;  // shard lock; the index's
-  SharedRules* rules = nullptr;      // constant
-  BeatSlot* slot = nullptr;          // shard lock; the current call, beat or close
-  std::unique_ptr<Side> side;        // shard lock; set once, then constant
-  Record* next_ended = nullptr;      // shard lock; link in one of the lists of ended records
-  Lifecycle life;                    // shard lock, but for what it says of itself
-  std::uint64_t generation = 0;      // constant
-  std::uint32_t hash = 0;            // constant; its top bits choose the bucket
-  std::atomic<std::uint32_t> references{0};
-  std::atomic<std::uint32_t> busy{0};    // changed under the shard's lock, waited on without it
-  std::uint32_t event_place = no_place;  // shard lock; its entry in the shard's ring of events
+  // First what a beat touches, then what only starts and ends do: a beat of a heartbeat that has not been looked at for
+  // seconds costs as many cache misses as there are lines to fetch.
+  SharedRules* rules = nullptr;  // constant
+  BeatSlot* slot = nullptr;      // shard lock; the current call, beat or close
+  std::unique_ptr<Side> side;    // shard lock; set once, then constant
+  // Its tail is padding, which the next members fill.
+  [[no_unique_address]] Lifecycle life;  // shard lock, but for what it says of itself
   std::uint8_t batch_class = 0;          // shard lock; 0: any batch, 1: small batches, 2: alone
   std::uint8_t abandoned = 0;            // shard lock; slots abandoned and not yet answered
   bool is_calling : 1 = false;           // shard lock; a blocking call is on some thread's stack
   bool is_closing : 1 = false;           // shard lock; ended, its close call wanted or in flight; still in the index
-  bool in_ready : 1 = false;             // shard lock; linked in the wheel of ready ones
+  Queue queue : 2 = Queue::timers;       // shard lock
   bool is_discarding : 1 = false;        // shard lock; stopped by its owner: state events are not told any more
   bool is_settled : 1 = false;           // shard lock; its end has been put up for telling, once
   bool is_to_be_fired : 1 = false;       // shard lock; ended, its token is to be requested by the engine
+  std::atomic<std::uint32_t> busy{0};    // changed under the shard's lock, waited on without it
+  std::atomic<std::uint32_t> references{0};
+  std::uint32_t event_place = no_place;  // shard lock; its entry in the shard's ring of events
+  Record* next_in_bucket = nullptr;      // shard lock; the index's
+  Record* next_ended = nullptr;          // shard lock; link in one of the lists of ended records
+  std::uint64_t generation = 0;          // constant
+  std::uint32_t hash = 0;                // constant; its top bits choose the bucket
 
   [[nodiscard]] Shard& shard() const noexcept { return *rules->shard; }
 };
@@ -80,6 +86,8 @@ struct KeyedRecord : Record {
 
   const Key key;  // constant; compared under the lock, copied and destroyed outside
 };
+
+static_assert(sizeof(Record) <= 120 || sizeof(void*) != 8, "160 bytes a heartbeat leave room for no more");
 
 template <class Key>
 [[nodiscard]] const Key& key_of(const Record& record) noexcept {

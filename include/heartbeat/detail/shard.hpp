@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 // One part of a registry: a lock, the records of the keys that map here, their timers, and what is under way for them.
 // It calls nobody: what must happen outside the lock is collected in `Effects`, which the engine performs. Read next:
-// shard_steps.hpp, shard_end.hpp and shard_answers.hpp, its functions; engine.hpp, which performs.
+// shard_steps.hpp, shard_claims.hpp, shard_answers.hpp and shard_end.hpp, its functions; engine.hpp, which performs.
 //
 // Ground rules: every member below `mutex_` is under it; functions with REQUIRES in their declaration are called under
 // it. No hold of the lock touches more than `slice` records. Under it nothing of the user's is called but `==` of keys.
@@ -9,7 +9,8 @@
 //
 // Where a record's hook is:
 //   timers   held, waiting, sending, in_flight, and a close call in flight: the next tick at which something may be due
-//   ready    ready, and closes that wait to be sent: in the order of valid until; at that tick waiting is over
+//   ready, ready_again   ready, and closes that wait to be sent: in the order of valid until; at that tick waiting is
+//            over (shard_claims.hpp)
 //   nowhere  ended
 // The races, and what closes them:
 //   stop between collecting and sending: a record is claimed (`busy`) under the lock just before its call, stop waits
@@ -33,6 +34,7 @@
 #include <heartbeat/detail/record.hpp>
 #include <heartbeat/detail/threading.hpp>
 #include <heartbeat/detail/timing_wheel.hpp>
+#include <heartbeat/detail/token_bucket.hpp>
 #include <heartbeat/statistics.hpp>
 
 namespace heartbeat::detail {
@@ -45,6 +47,9 @@ struct Effects {
   bool has_ready = false;           // something waits to be sent
   bool has_news = false;            // tokens to be fired, or events to be told
   bool has_closed = false;          // a close call is over
+  bool may_pass_on = false;         // nothing of this shard waits: credits that are left are another one's
+  std::size_t credits = 0;          // of calls in flight: to be given back
+  std::size_t again = 0;            // those for repeated attempts and closes: to be given back
   EndedList dead;                   // records without references, to be freed
   ParentLink* cancelled = nullptr;  // groups with their first failure, each with a reference: to be posted
 };
@@ -57,6 +62,8 @@ struct ShardPolicy {
   TickScale scale;
   std::int64_t gap_threshold;
   std::size_t event_capacity;
+  TokenBucket tokens = {};        // its share of the rate of all sends
+  TokenBucket tokens_again = {};  // and of those of repeated attempts and closes
 };
 
 class Shard final : public AnswerReceiver {
@@ -113,7 +120,11 @@ class Shard final : public AnswerReceiver {
   /// their record; other calls make it busy.
   [[nodiscard]] std::size_t claim(Instant now, std::span<Claim> out, Calling calling, Effects& effects) noexcept
       HEARTBEAT_REQUIRES(mutex_);
-  [[nodiscard]] bool has_ready() const noexcept HEARTBEAT_REQUIRES(mutex_) { return !ready_.empty(); }
+  [[nodiscard]] bool has_ready() const noexcept HEARTBEAT_REQUIRES(mutex_) {
+    return !ready_.empty() || !ready_again_.empty();
+  }
+  /// True if another claim now would find more: not while what is ready waits for credits or tokens.
+  [[nodiscard]] bool can_claim_more() const noexcept HEARTBEAT_REQUIRES(mutex_) { return has_ready() && !is_held_up_; }
   /// The transport's call has returned.
   void initiated(const Claim& claim, bool threw, Effects& effects) noexcept HEARTBEAT_REQUIRES(mutex_);
   /// The call was not made: the heartbeat had ended since it was claimed, or there was no memory for the call.
@@ -137,8 +148,6 @@ class Shard final : public AnswerReceiver {
   void leave(Record& record, Effects& effects) noexcept HEARTBEAT_REQUIRES(mutex_);
   /// A reference less; the last one puts the record among the dead.
   static void remove_reference(Record& record, Effects& effects) noexcept;
-  /// The record is about to be freed.
-  void forget(Record& record) noexcept HEARTBEAT_REQUIRES(mutex_) { rules_.release(*record.rules); }
 
   // --- tokens and events of the engine's ends
   struct Firing {
@@ -199,9 +208,19 @@ class Shard final : public AnswerReceiver {
   void look_at(Record& record, Instant now, Effects& effects, std::vector<Record*>* stalled) HEARTBEAT_REQUIRES(mutex_);
   void perform(Record& record, const Action& action, Instant now, Effects& effects) noexcept HEARTBEAT_REQUIRES(mutex_);
   void unfile(Record& record) noexcept HEARTBEAT_REQUIRES(mutex_);
+  void file(Queue queue, Record& record, Tick due) noexcept HEARTBEAT_REQUIRES(mutex_);
+  [[nodiscard]] TimingWheel& wheel_of(const Record& record) noexcept HEARTBEAT_REQUIRES(mutex_);
+  [[nodiscard]] bool is_short() const noexcept HEARTBEAT_REQUIRES(mutex_) { return short_since_ != instant_never; }
+  enum class Permission { granted, no_credit, no_token };
+  [[nodiscard]] Queue next_queue(bool may_again) const noexcept HEARTBEAT_REQUIRES(mutex_);
+  [[nodiscard]] std::size_t wait_for_credits(std::size_t wanted) noexcept HEARTBEAT_REQUIRES(mutex_);
+  [[nodiscard]] Permission permit(bool is_again, Instant now) noexcept HEARTBEAT_REQUIRES(mutex_);
+  [[nodiscard]] bool is_hopeless(Record& record, Instant now) noexcept HEARTBEAT_REQUIRES(mutex_);
+  void starved(Record& record, Instant now, Effects& effects) noexcept HEARTBEAT_REQUIRES(mutex_);
   void tell(Record& record, EventMask news, Instant now, Effects& effects) noexcept HEARTBEAT_REQUIRES(mutex_);
   void note_error(Record& record, std::error_code error, std::string&& text) noexcept HEARTBEAT_REQUIRES(mutex_);
-  std::stop_source abandon(Record& record) noexcept HEARTBEAT_REQUIRES(mutex_);
+  std::stop_source abandon(Record& record, Effects& effects) noexcept HEARTBEAT_REQUIRES(mutex_);
+  static void give_back_credit(const BeatSlot& slot, Effects& effects) noexcept;
   void abandon_and_fire(Record& record, Effects& effects) noexcept HEARTBEAT_REQUIRES(mutex_);
   void begin_end(Record& record, EndReason reason, Instant now, Effects& effects) noexcept HEARTBEAT_REQUIRES(mutex_);
   void settle(Record& record, Effects& effects) noexcept HEARTBEAT_REQUIRES(mutex_);
@@ -229,6 +248,9 @@ class Shard final : public AnswerReceiver {
   WheelChunkPool chunks_ HEARTBEAT_GUARDED_BY(mutex_);
   TimingWheel timers_ HEARTBEAT_GUARDED_BY(mutex_);
   TimingWheel ready_ HEARTBEAT_GUARDED_BY(mutex_);
+  TimingWheel ready_again_ HEARTBEAT_GUARDED_BY(mutex_);
+  TokenBucket tokens_ HEARTBEAT_GUARDED_BY(mutex_);
+  TokenBucket tokens_again_ HEARTBEAT_GUARDED_BY(mutex_);
   KeyIndex<Record> index_ HEARTBEAT_GUARDED_BY(mutex_);
   RulesTable rules_ HEARTBEAT_GUARDED_BY(mutex_);
   SlotPool slots_ HEARTBEAT_GUARDED_BY(mutex_);
@@ -238,13 +260,20 @@ class Shard final : public AnswerReceiver {
   BeatSlot* fired_slots_ HEARTBEAT_GUARDED_BY(mutex_) = nullptr;  // their calls are to be cancelled
   Random random_ HEARTBEAT_GUARDED_BY(mutex_);
   Statistics counters_ HEARTBEAT_GUARDED_BY(mutex_);
-  Tick armed_ HEARTBEAT_GUARDED_BY(mutex_) = tick_never;        // the wake-up asked for
-  Tick seen_ HEARTBEAT_GUARDED_BY(mutex_) = 0;                  // the latest now
-  Tick counted_gap_ HEARTBEAT_GUARDED_BY(mutex_) = tick_never;  // the wake-up whose lateness was counted
+  Tick armed_ HEARTBEAT_GUARDED_BY(mutex_) = tick_never;              // the wake-up asked for
+  Tick wanted_ HEARTBEAT_GUARDED_BY(mutex_) = tick_never;             // the wake-up needed; too early after an erasure
+  Tick seen_ HEARTBEAT_GUARDED_BY(mutex_) = 0;                        // the latest now
+  Tick counted_gap_ HEARTBEAT_GUARDED_BY(mutex_) = tick_never;        // the wake-up whose lateness was counted
+  Instant token_at_ HEARTBEAT_GUARDED_BY(mutex_) = instant_never;     // when what waits for a token gets one
+  Instant short_since_ HEARTBEAT_GUARDED_BY(mutex_) = instant_never;  // something ready is left behind since then
+  Instant told_short_since_ HEARTBEAT_GUARDED_BY(mutex_) = instant_never;  // the shortage that was told
+  std::int64_t round_trip_ HEARTBEAT_GUARDED_BY(mutex_) = 0;               // of acknowledged beats, smoothed
   std::uint64_t last_generation_ HEARTBEAT_GUARDED_BY(mutex_);
   std::size_t running_ HEARTBEAT_GUARDED_BY(mutex_) = 0;
   std::size_t untold_ends_ HEARTBEAT_GUARDED_BY(mutex_) = 0;
   std::size_t open_closes_ HEARTBEAT_GUARDED_BY(mutex_) = 0;
+  bool is_held_up_ HEARTBEAT_GUARDED_BY(mutex_) =
+      false;  // the last claim had to leave something for want of credits or tokens
   bool is_gap_ HEARTBEAT_GUARDED_BY(mutex_) = false;  // the slices of this wake-up follow a gap
   bool is_closed_ HEARTBEAT_GUARDED_BY(mutex_) = false;
   bool closes_wanted_ HEARTBEAT_GUARDED_BY(mutex_) = true;

@@ -53,6 +53,7 @@ inline void Shard::current_answer(BeatSlot& slot, BeatResult&& result, Instant n
   Record& record = *slot.record;
   const CurrentBeat beat{.send_time = slot.send_time, .deadline = slot.deadline};
   const bool is_close = slot.is_close;
+  give_back_credit(slot, effects);
   record.slot = nullptr;
   slots_.give_back(slot);
   if (is_close) {
@@ -67,6 +68,8 @@ inline void Shard::current_answer(BeatSlot& slot, BeatResult&& result, Instant n
   --counters_.in_flight;
   if ((action.told & mask_of(EventKind::acknowledged)) != 0) {
     ++counters_.acknowledged;
+    const std::int64_t took = now - beat.send_time;
+    round_trip_ = round_trip_ == 0 ? took : round_trip_ + (took - round_trip_) / 8;
     record.batch_class = 0;
     if (valid_until) {
       const std::chrono::nanoseconds slack{*valid_until - now};
@@ -102,9 +105,16 @@ inline void Shard::on_second_answer() noexcept {
   ++counters_.second_answers;
 }
 
+// In flight is what somebody waits for: a call that was given up holds no credit (F10).
+inline void Shard::give_back_credit(const BeatSlot& slot, Effects& effects) noexcept {
+  ++effects.credits;
+  if (slot.is_again) ++effects.again;
+}
+
 // Nobody waits for the current call's answer any more. The caller requests the token that comes back.
-inline std::stop_source Shard::abandon(Record& record) noexcept {
+inline std::stop_source Shard::abandon(Record& record, Effects& effects) noexcept {
   BeatSlot& slot = *std::exchange(record.slot, nullptr);
+  give_back_credit(slot, effects);
   slots_.expire_serial(slot);
   slot.is_abandoned = true;
   record.references.fetch_add(1, std::memory_order_relaxed);  // the slot's, until its ticket answers
@@ -114,7 +124,7 @@ inline std::stop_source Shard::abandon(Record& record) noexcept {
 
 inline void Shard::abandon_and_fire(Record& record, Effects& effects) noexcept {
   BeatSlot& slot = *record.slot;
-  slot.stop = abandon(record);
+  slot.stop = abandon(record, effects);
   if (!slot.stop.stop_possible()) return;
   slot.is_to_be_fired = true;
   slot.next = std::exchange(fired_slots_, &slot);
@@ -239,12 +249,12 @@ inline void Shard::add_statistics(Statistics& sum) const noexcept {
   sum.lateness.add(mine.lateness);
   sum.least_slack = std::min(sum.least_slack, mine.least_slack);
   static constexpr std::uint64_t Statistics::*plain[] = {
-      &Statistics::started,        &Statistics::sent,           &Statistics::acknowledged,  &Statistics::gone,
-      &Statistics::failed,         &Statistics::timed_out,      &Statistics::discarded,     &Statistics::in_flight,
-      &Statistics::not_sent,       &Statistics::skipped,        &Statistics::withheld,      &Statistics::time_gaps,
-      &Statistics::closes_wanted,  &Statistics::closes_done,    &Statistics::closes_failed, &Statistics::closes_skipped,
-      &Statistics::late_answers,   &Statistics::second_answers, &Statistics::threw,         &Statistics::events_told,
-      &Statistics::events_dropped, &Statistics::sink_threw};
+      &Statistics::started,        &Statistics::sent,           &Statistics::acknowledged,   &Statistics::gone,
+      &Statistics::failed,         &Statistics::timed_out,      &Statistics::discarded,      &Statistics::in_flight,
+      &Statistics::not_sent,       &Statistics::starved,        &Statistics::skipped,        &Statistics::withheld,
+      &Statistics::time_gaps,      &Statistics::closes_wanted,  &Statistics::closes_done,    &Statistics::closes_failed,
+      &Statistics::closes_skipped, &Statistics::late_answers,   &Statistics::second_answers, &Statistics::threw,
+      &Statistics::events_told,    &Statistics::events_dropped, &Statistics::sink_threw};
   for (const auto counter : plain)
     sum.*counter += mine.*counter;
 }

@@ -48,8 +48,7 @@ inline void Shard::begin_end(Record& record, EndReason reason, Instant now, Effe
 
 inline void Shard::file_close(Record& record, Instant now, Effects& effects) noexcept {
   saw(now);
-  record.in_ready = true;
-  ready_.insert(record, policy_.scale.down(add(now, record.rules->rules.ttl)));  // behind the beats
+  file(Queue::ready_again, record, policy_.scale.down(add(now, record.rules->rules.ttl)));  // behind the beats
   effects.has_ready = true;
 }
 
@@ -74,7 +73,7 @@ inline Shard::Tokens Shard::end_by_owner(Record& record, EndReason reason, Insta
   if (record.slot != nullptr) {
     ++counters_.discarded;
     --counters_.in_flight;
-    tokens.beat = abandon(record);
+    tokens.beat = abandon(record, effects);
   }
   begin_end(record, reason, now, effects);
   tokens.heartbeat = take_over_tokens(record).heartbeat;

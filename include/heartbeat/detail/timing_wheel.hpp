@@ -50,8 +50,9 @@ class TimingWheel {
   TimingWheel& operator=(const TimingWheel&) = delete;
 
   /// Files `hook` to be taken out when `due` is reached, and sets `hook.due`. What is due in the past is due at once.
+  /// Gives the tick by which `expire()` must be called on its account: `due`, or sooner to move it down a level.
   /// REQUIRES: `hook` is linked nowhere, room for it is reserved in the pool, and `due != tick_never`.
-  void insert(WheelHook& hook, Tick due) noexcept;
+  Tick insert(WheelHook& hook, Tick due) noexcept;
 
   /// Takes `hook` out before its time, also while its slot is being moved down.
   /// REQUIRES: it is linked in this wheel.
@@ -71,6 +72,9 @@ class TimingWheel {
   /// what was filed beyond the last level's range counts as due at its end.
   [[nodiscard]] WheelHook* pop_first() noexcept;
 
+  /// The begin of the slot from which `pop_first()` takes; `tick_never` if the wheel is empty.
+  [[nodiscard]] Tick first() const noexcept { return nearest().begin; }
+
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
   [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
 
@@ -79,12 +83,25 @@ class TimingWheel {
   /// A slot of level n is 2^shift[n] ticks wide.
   static constexpr std::array<int, level_count> shift{0, 10, 20, 28};
 
+  struct Nearest {
+    std::size_t level;
+    Tick begin;
+  };
+  [[nodiscard]] Nearest nearest() const noexcept;
   /// The number, counted on past the ring's end, of a level's first occupied slot; `tick_never` if it is empty.
   [[nodiscard]] Tick first_slot(std::size_t level) const noexcept;
+  /// When something is to be done about a slot. One slot ahead of need: it is moved down as soon as current_ reaches
+  /// the slot before it.
+  [[nodiscard]] static constexpr Tick begin_of_work(std::size_t level, Tick slot) noexcept {
+    return level == 0 ? slot : (slot - 1) << shift[level];
+  }
   /// The slot after the current one: what is moved down while current_ stands in the current one.
   [[nodiscard]] std::size_t slot_ahead(std::size_t level) const noexcept;
-  void file(WheelHook& hook) noexcept;
-  /// The two halves of `expire()`: each gives false when it had to stop because all of `out` was used up.
+  /// Gives the tick at which the hook's slot must be looked at.
+  Tick file(WheelHook& hook) noexcept;
+  /// `expire()` without unlinking what it gives out.
+  [[nodiscard]] Expired collect(Tick now, std::span<WheelHook*> out) noexcept;
+  /// Its two halves: each gives false when it had to stop because all of `out` was used up.
   [[nodiscard]] bool take_due(std::span<WheelHook*> out, std::size_t& count) noexcept;
   [[nodiscard]] bool move_down(std::size_t level, std::size_t& touches_left) noexcept;
 
@@ -105,12 +122,12 @@ inline TimingWheel::TimingWheel(WheelChunkPool& pool, Tick now)
   pool_.add_slots(slots);
 }
 
-inline void TimingWheel::insert(WheelHook& hook, Tick due) noexcept {
+inline Tick TimingWheel::insert(WheelHook& hook, Tick due) noexcept {
   assert(!hook.is_linked());
   assert(due != tick_never);
   hook.due = due;
-  file(hook);
   ++size_;
+  return file(hook);
 }
 
 inline void TimingWheel::erase(WheelHook& hook) noexcept {
@@ -120,6 +137,13 @@ inline void TimingWheel::erase(WheelHook& hook) noexcept {
 }
 
 inline TimingWheel::Expired TimingWheel::expire(Tick now, std::span<WheelHook*> out) noexcept {
+  const Expired expired = collect(now, out);
+  for (WheelHook* hook : out.first(expired.count))
+    hook->chunk = nullptr;  // only now, when all of them have been asked for
+  return expired;
+}
+
+inline TimingWheel::Expired TimingWheel::collect(Tick now, std::span<WheelHook*> out) noexcept {
   now_ = std::max(now_, std::min(now, tick_never - 1));
   std::size_t count = 0;
   std::size_t moved = 0;
@@ -145,26 +169,27 @@ inline Tick TimingWheel::next() const noexcept {
   if (empty()) return tick_never;
   Tick earliest = first_slot(0);
   for (std::size_t level = 1; level < level_count; ++level) {
-    const Tick slot = first_slot(level);
-    // One slot ahead of need: a slot is moved down as soon as current_ reaches the slot before it.
-    if (slot != tick_never) earliest = std::min(earliest, (slot - 1) << shift[level]);
+    if (const Tick slot = first_slot(level); slot != tick_never)
+      earliest = std::min(earliest, begin_of_work(level, slot));
   }
   return earliest;
 }
 
-inline WheelHook* TimingWheel::pop_first() noexcept {
-  std::size_t nearest = level_count;
-  Tick nearest_begin = tick_never;
+inline TimingWheel::Nearest TimingWheel::nearest() const noexcept {
+  Nearest found{level_count, tick_never};
   for (std::size_t level = 0; level < level_count; ++level) {
     const Tick slot = first_slot(level);
-    if (slot == tick_never || slot << shift[level] >= nearest_begin) continue;
-    nearest = level;
-    nearest_begin = slot << shift[level];
+    if (slot != tick_never && slot << shift[level] < found.begin) found = {level, slot << shift[level]};
   }
-  if (nearest == level_count) return nullptr;
-  WheelLevel& level = levels_[nearest];
+  return found;
+}
+
+inline WheelHook* TimingWheel::pop_first() noexcept {
+  const Nearest found = nearest();
+  if (found.level == level_count) return nullptr;
+  WheelLevel& level = levels_[found.level];
   --size_;
-  return &level.pop(level.wrap(static_cast<std::uint64_t>(nearest_begin >> shift[nearest])), pool_);
+  return &level.pop(level.wrap(static_cast<std::uint64_t>(found.begin >> shift[found.level])), pool_);
 }
 
 inline Tick TimingWheel::first_slot(std::size_t level) const noexcept {
@@ -177,7 +202,7 @@ inline std::size_t TimingWheel::slot_ahead(std::size_t level) const noexcept {
   return levels_[level].wrap(static_cast<std::uint64_t>((current_ >> shift[level]) + 1));
 }
 
-inline void TimingWheel::file(WheelHook& hook) noexcept {
+inline Tick TimingWheel::file(WheelHook& hook) noexcept {
   const Tick due = std::max(hook.due, current_);
   std::size_t level = 0;
   while (level + 1 < level_count && (due >> shift[level + 1]) > (current_ >> shift[level + 1]) + 1)
@@ -190,6 +215,7 @@ inline void TimingWheel::file(WheelHook& hook) noexcept {
     slot = std::min(slot, (current_ >> shift[level]) + static_cast<Tick>(levels_[level].slots()) - 1);
   }
   levels_[level].push(levels_[level].wrap(static_cast<std::uint64_t>(slot)), hook, pool_);
+  return begin_of_work(level, slot);
 }
 
 inline bool TimingWheel::take_due(std::span<WheelHook*> out, std::size_t& count) noexcept {
@@ -200,8 +226,9 @@ inline bool TimingWheel::take_due(std::span<WheelHook*> out, std::size_t& count)
     const std::size_t slot = levels_[0].wrap(static_cast<std::uint64_t>(tick));
     while (levels_[0].is_occupied(slot)) {
       if (count == out.size()) return false;
-      out[count++] = &levels_[0].pop(slot, pool_);
-      --size_;
+      const std::size_t taken = levels_[0].take(slot, out.subspan(count), pool_);
+      count += taken;
+      size_ -= taken;
     }
   }
   return true;
@@ -209,10 +236,18 @@ inline bool TimingWheel::take_due(std::span<WheelHook*> out, std::size_t& count)
 
 inline bool TimingWheel::move_down(std::size_t level, std::size_t& touches_left) noexcept {
   const std::size_t slot = slot_ahead(level);
+  std::array<WheelHook*, 64> taken;
   while (levels_[level].is_occupied(slot)) {
     if (touches_left == 0) return false;
-    --touches_left;
-    file(levels_[level].pop(slot, pool_));
+    const std::span<WheelHook*> room = std::span{taken}.first(std::min(taken.size(), touches_left));
+    std::size_t count = 0;
+    while (count < room.size() && levels_[level].is_occupied(slot))
+      count += levels_[level].take(slot, room.subspan(count), pool_);
+    touches_left -= count;
+    for (WheelHook* hook : room.first(count)) {
+      hook->chunk = nullptr;
+      file(*hook);
+    }
   }
   return true;
 }

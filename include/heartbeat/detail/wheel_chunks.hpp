@@ -18,6 +18,14 @@
 
 #include <heartbeat/detail/tick.hpp>
 
+// Asks for a cache line that will be written. A macro, because g++ 12 takes a function that only prefetches for one
+// without effect, and leaves its calls out.
+#if defined(__GNUC__)
+#define HEARTBEAT_PREFETCH(address) __builtin_prefetch((address), 1)
+#else
+#define HEARTBEAT_PREFETCH(address) static_cast<void>(address)
+#endif
+
 namespace heartbeat::detail {
 
 struct WheelHook;

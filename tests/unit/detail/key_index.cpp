@@ -130,10 +130,10 @@ BOOST_AUTO_TEST_CASE(the_first_and_the_last_hash_have_their_place) {
   BOOST_TEST(visit_all(index).size() == nodes.size());
 }
 
-BOOST_AUTO_TEST_CASE(it_wants_to_double_once_there_are_more_nodes_than_buckets) {
-  std::vector<Node> nodes = make_nodes(Index::first_buckets + 1);
+BOOST_AUTO_TEST_CASE(it_wants_to_double_once_there_are_more_than_two_nodes_a_bucket) {
+  std::vector<Node> nodes = make_nodes(2 * Index::first_buckets + 1);
   Index index;
-  for (std::size_t i = 0; i < Index::first_buckets; ++i)
+  for (std::size_t i = 0; i < 2 * Index::first_buckets; ++i)
     index.insert(nodes[i]);
   BOOST_TEST(index.wanted_buckets() == 0u);
 
@@ -152,7 +152,7 @@ BOOST_AUTO_TEST_CASE(no_change_migrates_more_than_its_few_buckets_and_migration_
     const std::size_t before = index.buckets_to_migrate();
     index.insert(node);
     longest = std::max(longest, before - index.buckets_to_migrate());
-    if (index.size() > index.buckets()) BOOST_REQUIRE_EQUAL(index.buckets_to_migrate(), 0u);
+    if (index.size() > 2 * index.buckets()) BOOST_REQUIRE_EQUAL(index.buckets_to_migrate(), 0u);
     if (const std::size_t wanted = index.wanted_buckets(); wanted != 0) {
       BOOST_REQUIRE_EQUAL(wanted, 2 * index.buckets());
       Index::Buckets bigger = Index::make_buckets(wanted);
@@ -164,12 +164,12 @@ BOOST_AUTO_TEST_CASE(no_change_migrates_more_than_its_few_buckets_and_migration_
   }
 
   BOOST_TEST(longest == Index::buckets_per_step);
-  BOOST_TEST(growths == 13);
-  BOOST_TEST(index.buckets() == 131072u);
+  BOOST_TEST(growths == 12);
+  BOOST_TEST(index.buckets() == 65536u);
 }
 
 BOOST_AUTO_TEST_CASE(erasing_migrates_too) {
-  std::vector<Node> nodes = make_nodes(17);
+  std::vector<Node> nodes = make_nodes(33);
   Index index;
   for (Node& node : nodes)
     index.insert(node);
@@ -185,33 +185,33 @@ BOOST_AUTO_TEST_CASE(erasing_migrates_too) {
 }
 
 BOOST_AUTO_TEST_CASE(the_old_array_is_given_out_once_and_only_when_it_is_empty) {
-  std::vector<Node> nodes = make_nodes(30);
+  std::vector<Node> nodes = make_nodes(46);
   Index index;
-  for (std::size_t i = 0; i < 17; ++i)
+  for (std::size_t i = 0; i < 33; ++i)
     index.insert(nodes[i]);
   Index::Buckets bigger = Index::make_buckets(32);
   index.grow(bigger);
   BOOST_TEST(bigger.empty());
 
-  for (std::size_t i = 17; i < 24; ++i)
+  for (std::size_t i = 33; i < 40; ++i)
     index.insert(nodes[i]);
   BOOST_TEST(index.take_retired().empty());
-  index.insert(nodes[24]);
+  index.insert(nodes[40]);
 
   BOOST_TEST(index.take_retired().size() == 16u);
   BOOST_TEST(index.take_retired().empty());
-  for (std::size_t i = 0; i < 25; ++i)
+  for (std::size_t i = 0; i < 41; ++i)
     BOOST_TEST(find_key(index, nodes[i]) == &nodes[i]);
 }
 
 BOOST_AUTO_TEST_CASE(an_old_array_that_nobody_took_comes_back_with_the_next_growth) {
-  std::vector<Node> nodes = make_nodes(33);
+  std::vector<Node> nodes = make_nodes(65);
   Index index;
-  for (std::size_t i = 0; i < 17; ++i)
+  for (std::size_t i = 0; i < 33; ++i)
     index.insert(nodes[i]);
   Index::Buckets first = Index::make_buckets(32);
   index.grow(first);
-  for (std::size_t i = 17; i < 33; ++i)
+  for (std::size_t i = 33; i < 65; ++i)
     index.insert(nodes[i]);
 
   Index::Buckets second = Index::make_buckets(index.wanted_buckets());
@@ -222,7 +222,7 @@ BOOST_AUTO_TEST_CASE(an_old_array_that_nobody_took_comes_back_with_the_next_grow
 }
 
 BOOST_AUTO_TEST_CASE(an_array_that_is_no_longer_wanted_stays_with_the_caller) {
-  std::vector<Node> nodes = make_nodes(17);
+  std::vector<Node> nodes = make_nodes(33);
   Index index;
   for (Node& node : nodes)
     index.insert(node);
@@ -241,7 +241,7 @@ BOOST_AUTO_TEST_CASE(an_array_that_is_no_longer_wanted_stays_with_the_caller) {
 }
 
 BOOST_AUTO_TEST_CASE(a_second_growth_cannot_begin_before_the_first_is_over) {
-  std::vector<Node> nodes = make_nodes(17);
+  std::vector<Node> nodes = make_nodes(33);
   Index index;
   for (Node& node : nodes)
     index.insert(node);
@@ -258,7 +258,7 @@ BOOST_AUTO_TEST_CASE(a_second_growth_cannot_begin_before_the_first_is_over) {
 }
 
 BOOST_AUTO_TEST_CASE(an_array_that_became_too_small_on_its_way_is_not_taken_for_the_same_size) {
-  std::vector<Node> nodes = make_nodes(17);
+  std::vector<Node> nodes = make_nodes(33);
   Index index;
   for (Node& node : nodes)
     index.insert(node);
@@ -275,13 +275,13 @@ BOOST_AUTO_TEST_CASE(a_growth_that_comes_late_is_as_big_as_it_must_be) {
   Index index;
   for (std::size_t i = 0; i < 2900; ++i)
     index.insert(nodes[i]);
-  BOOST_TEST(index.wanted_buckets() == 4096u);
+  BOOST_TEST(index.wanted_buckets() == 2048u);
 
   grow_if_wanted(index);
   for (std::size_t i = 2900; i < 3000; ++i)
     index.insert(nodes[i]);
 
-  BOOST_TEST(index.buckets() == 4096u);
+  BOOST_TEST(index.buckets() == 2048u);
   BOOST_TEST(index.buckets_to_migrate() == 0u);
   for (const Node& node : nodes)
     BOOST_REQUIRE(find_key(index, node) == &node);
@@ -296,12 +296,12 @@ BOOST_AUTO_TEST_CASE(out_of_memory_for_a_bigger_array_leaves_the_index_as_it_was
   BOOST_CHECK_THROW(static_cast<void>(Index::make_buckets(2 * Index::most_buckets)), std::bad_alloc);
 
   BOOST_TEST(index.buckets() == Index::first_buckets);
-  BOOST_TEST(index.wanted_buckets() == 128u);
+  BOOST_TEST(index.wanted_buckets() == 64u);
   for (const Node& node : nodes)
     BOOST_TEST(find_key(index, node) == &node);
 }
 
-BOOST_AUTO_TEST_CASE(a_million_nodes_cost_8_4_bytes_each) {
+BOOST_AUTO_TEST_CASE(a_million_nodes_cost_4_2_bytes_each) {
   std::vector<Node> nodes = make_nodes(1'000'000);
   Index index;
 
@@ -311,7 +311,7 @@ BOOST_AUTO_TEST_CASE(a_million_nodes_cost_8_4_bytes_each) {
   }
 
   BOOST_TEST(index.buckets_to_migrate() == 0u);
-  BOOST_TEST(static_cast<double>(index.buckets() * sizeof(Node*)) / 1e6 < 8.4);
+  BOOST_TEST(static_cast<double>(index.buckets() * sizeof(Node*)) / 1e6 < 4.2);
 }
 
 BOOST_AUTO_TEST_CASE(a_visit_goes_through_the_hashes_in_order) {

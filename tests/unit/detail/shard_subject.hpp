@@ -22,7 +22,8 @@ namespace heartbeat::detail {
 /// Writes down what it is asked to do. Destroyed by its last reference.
 class RecordingCore final : public Core {
  public:
-  RecordingCore(const ShardPolicy& policy, std::size_t shards, bool& destroyed) : destroyed_{destroyed} {
+  RecordingCore(const ShardPolicy& policy, std::size_t shards, std::size_t most_in_flight, bool& destroyed)
+      : Core{most_in_flight}, destroyed_{destroyed} {
     for (std::size_t i = 0; i < shards; ++i)
       shards_.push_back(std::make_unique<Shard>(*this, policy, time, 1, i, shards));
   }
@@ -33,14 +34,12 @@ class RecordingCore final : public Core {
     has_ready = has_ready || effects.has_ready;
     has_news = has_news || effects.has_news;
     has_closed = has_closed || effects.has_closed;
+    credits().give(std::exchange(effects.credits, 0), std::exchange(effects.again, 0));
     free_dead(effects);
   }
   void free_record(Record& record) noexcept override {
     Shard& home = record.shard();
-    {
-      const MutexLock lock{home.mutex()};
-      home.forget(record);
-    }
+    record.rules->release();
     ++freed;
     delete static_cast<KeyedRecord<int>*>(&record);
     home.unpin();
@@ -76,6 +75,9 @@ class ShardSubject {
     bool has_close = false;
     bool has_sink = true;
     std::size_t event_capacity = 10'000;
+    std::size_t most_in_flight = 10'000;
+    TokenBucket tokens = {};
+    TokenBucket tokens_again = {};
   };
 
   ShardSubject() : ShardSubject(Setup{}) {}
@@ -85,8 +87,10 @@ class ShardSubject {
                                            .has_sink = setup.has_sink,
                                            .scale = TickScale{ms},
                                            .gap_threshold = s,
-                                           .event_capacity = setup.event_capacity},
-                               1, core_destroyed}},
+                                           .event_capacity = setup.event_capacity,
+                                           .tokens = setup.tokens,
+                                           .tokens_again = setup.tokens_again},
+                               1, setup.most_in_flight, core_destroyed}},
         shard{core->shard(0)} {}
 
   ~ShardSubject() {

@@ -50,17 +50,27 @@ BOOST_AUTO_TEST_CASE(a_copy_stays_where_it_is_while_others_come_and_go) {
   SharedRules& mine = table.acquire(rules_of(1), some_shard());
 
   for (std::int64_t i = 2; i < 1000; ++i)
-    table.release(table.acquire(rules_of(i), some_shard()));
+    table.acquire(rules_of(i), some_shard()).release();
 
   BOOST_CHECK(mine.rules == rules_of(1));
   BOOST_TEST(mine.users == 1u);
-  table.release(mine);
+}
+
+BOOST_AUTO_TEST_CASE(what_nobody_uses_is_freed_though_others_are_used_for_ever) {
+  RulesTable table;
+  for (std::int64_t i = 0; i < 100; ++i)
+    (void)table.acquire(rules_of(-i), some_shard());
+
+  for (std::int64_t i = 1; i < 10'000; ++i)
+    table.acquire(rules_of(i), some_shard()).release();
+
+  BOOST_TEST(table.size() < 250u);
 }
 
 BOOST_AUTO_TEST_CASE(what_few_use_together_is_found_again_after_nobody_used_it) {
   RulesTable table;
   SharedRules* const before = &table.acquire(rules_of(5), some_shard());
-  table.release(*before);
+  before->release();
 
   SharedRules& after = table.acquire(rules_of(5), some_shard());
 
