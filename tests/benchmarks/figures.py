@@ -4,6 +4,7 @@ results.json and two plots in build/benchmarks. Run by run.sh, from the top of t
 import argparse
 import json
 import pathlib
+import statistics
 import subprocess
 import sys
 
@@ -72,6 +73,23 @@ def cpu_and_memory(figures, seconds, with_libuv):
     figures.add_ratio("bytes_vs_go", "bytes", ours, peers["go"], "go", 0.1)
 
 
+def typedb(figures, rounds, seconds):
+    """Against the machine's drift the two take turns, and the medians are compared."""
+    results = {"typedb_pulses": [], "grpc_loop": []}
+    with subprocess.Popen([str(PROGRAMS / "typedb_server")], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                          text=True) as server:  # serves until this block closes its input
+        address = f"127.0.0.1:{int(server.stdout.readline())}"
+        for _ in range(rounds):
+            for program, each in results.items():
+                each.append(run(program, "--address", address, "--heartbeats", 2000, "--seconds", seconds))
+
+    def median(each):
+        costs = [result["cpu_ns_per_beat"] for result in each if result]
+        return statistics.median(costs) if costs else None
+    figures.add("typedb_cpu_vs_bare_grpc", median(results["typedb_pulses"]), 1.05,
+                peer=median(results["grpc_loop"]), peer_name="bare gRPC")
+
+
 def start_and_stop(figures):
     command = [str(PROGRAMS / "start_stop"), "--benchmark_format=json"]
     print("  ", "start_stop", flush=True)
@@ -127,6 +145,7 @@ def main():
     figures = Figures()
     cpu_and_memory(figures, INTERVAL if quick else 4 * INTERVAL, with_libuv=not quick)
     start_and_stop(figures)
+    typedb(figures, rounds=1 if quick else 9, seconds=3 if quick else 6)
     lateness = alone(figures, 3 if quick else 20, with_ten_million=not quick)
     if lateness:
         plot_lateness(lateness)

@@ -53,18 +53,19 @@ class NoServer {
 /// When sessions beat first: spread over an interval, for all programs with the same seed.
 class Phases {
  public:
-  std::chrono::milliseconds next() {
-    return std::chrono::milliseconds{std::uniform_int_distribution<std::int64_t>{0, 4999}(random_)};
-  }
+  explicit Phases(std::chrono::milliseconds span = interval) : phase_{0, span.count() - 1} {}
+  std::chrono::milliseconds next() { return std::chrono::milliseconds{phase_(random_)}; }
 
  private:
+  std::uniform_int_distribution<std::int64_t> phase_;
   std::mt19937_64 random_{42};
 };
 
-/// `--heartbeats N --seconds S`, both with defaults.
+/// `--heartbeats N --seconds S`, both with defaults, and for those that have a server `--address HOST:PORT`.
 struct Arguments {
   std::uint64_t heartbeats = 1'000'000;
   double seconds = 10;
+  std::string address;
 
   Arguments(int count, char** words) {
     for (int i = 1; i + 1 < count; i += 2) {
@@ -73,8 +74,11 @@ struct Arguments {
         heartbeats = std::strtoull(words[i + 1], nullptr, 10);
       } else if (name == "--seconds") {
         seconds = std::strtod(words[i + 1], nullptr);
+      } else if (name == "--address") {
+        address = words[i + 1];
       } else {
-        std::fprintf(stderr, "unknown option %s; there are --heartbeats N and --seconds S\n", words[i]);
+        std::fprintf(stderr, "unknown option %s; there are --heartbeats N, --seconds S and --address HOST:PORT\n",
+                     words[i]);
         std::exit(2);
       }
     }
@@ -94,26 +98,32 @@ inline double resident_bytes() {
   return static_cast<double>(resident) * static_cast<double>(sysconf(_SC_PAGESIZE));
 }
 
-/// Measures what runs already, in other threads, and prints it as one JSON object. The process's exit status: 0 if the
-/// beats made are those that were due, within two per cent.
-inline int measure(const Arguments& arguments, const NoServer& server, double bytes_before) {
-  const auto warm_up = Seconds{interval} + 1s;  // every session has beaten once
+/// Measures what runs already, in other threads, and prints it as one JSON object; `beats()` tells how many beats were
+/// made so far. The process's exit status: 0 if the beats made are those that were due, within two per cent.
+template <class Beats>
+int measure(const Arguments& arguments, Seconds between_beats, double bytes_before, Beats beats) {
+  const auto warm_up = between_beats + 1s;  // every session has beaten once
   std::this_thread::sleep_for(warm_up);
   const auto began = std::chrono::steady_clock::now();
   const double cpu_before = cpu_seconds();
-  const std::uint64_t beats_before = server.beats();
+  const std::uint64_t made_before = beats();
   std::this_thread::sleep_for(Seconds{arguments.seconds});
   const double cpu = cpu_seconds() - cpu_before;
-  const auto beats = static_cast<double>(server.beats() - beats_before);
+  const auto made = static_cast<double>(beats() - made_before);
   const double span = Seconds{std::chrono::steady_clock::now() - began}.count();
 
   const auto heartbeats = static_cast<double>(arguments.heartbeats);
-  const double due = heartbeats * span / Seconds{interval}.count();
+  const double due = heartbeats * span / between_beats.count();
   std::printf("{\"heartbeats\": %.0f, \"beats\": %.0f, \"due\": %.0f, \"cpu_ns_per_beat\": %.1f, \"bytes\": %.1f}\n",
-              heartbeats, beats, due, cpu * 1e9 / beats, (resident_bytes() - bytes_before) / heartbeats);
-  if (std::abs(beats - due) <= 0.02 * due) return 0;
-  std::fprintf(stderr, "%.0f beats were made where %.0f were due\n", beats, due);
+              heartbeats, made, due, cpu * 1e9 / made, (resident_bytes() - bytes_before) / heartbeats);
+  if (std::abs(made - due) <= 0.02 * due) return 0;
+  std::fprintf(stderr, "%.0f beats were made where %.0f were due\n", made, due);
   return 1;
+}
+
+/// The same for beats that no server gets.
+inline int measure(const Arguments& arguments, const NoServer& server, double bytes_before) {
+  return measure(arguments, interval, bytes_before, [&] { return server.beats(); });
 }
 
 }  // namespace benchmarks

@@ -7,7 +7,8 @@ cd "$(dirname "$0")/../.."
 source cmake/build_environment.sh
 
 debian_packages g++=g++ cmake=cmake ninja-build=ninja libboost-dev libbenchmark-dev libuv1-dev libevent-dev \
-  pkg-config=pkg-config golang-go=go gnuplot-nox=gnuplot python3=python3
+  pkg-config=pkg-config golang-go=go gnuplot-nox=gnuplot python3=python3 libgrpc++-dev libprotobuf-dev \
+  protobuf-compiler=protoc protobuf-compiler-grpc=grpc_cpp_plugin
 
 echo "== building"
 cmake --preset benchmarks >/dev/null
