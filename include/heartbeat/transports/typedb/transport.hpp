@@ -50,7 +50,8 @@ namespace heartbeat::typedb {
 /// waits for that, at most its timeout.
 ///
 /// Threading: a handle, its copies share the stub; any thread. Blocks: never, unless `prepare` does. Allocates: one
-/// object a call, beside gRPC's own. Guarantees: a beat costs at most 1.05 times a bare gRPC call of the same pulse.
+/// object a call, beside gRPC's own. What it adds to a bare gRPC call is
+/// measured by tests/benchmarks.
 template <class Stub>
 class BasicSessionTransport {
   static_assert(SessionStub<Stub>,
