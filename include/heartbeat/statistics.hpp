@@ -13,16 +13,26 @@
 
 namespace heartbeat {
 
-/// How many beats were how late: sent later than scheduled, in powers of two of a microsecond.
+/// How many beats were how late: sent later than scheduled, in steps of at most a quarter.
 struct LatenessHistogram {
-  static constexpr std::size_t buckets = 40;
+  static constexpr std::size_t buckets = 160;
 
-  /// Bucket 0 holds less than 1 us, bucket i less than 2^i us, the last one everything above.
+  /// Each bucket holds what is less than its `limit_of`, and not less than that of the one before; the last one holds
+  /// everything above. The first four are 1 us wide; then four share each power of two.
   std::array<std::uint64_t, buckets> counts{};
+
+  [[nodiscard]] static constexpr std::chrono::microseconds limit_of(std::size_t bucket) noexcept {
+    if (bucket < 4) return std::chrono::microseconds{static_cast<std::int64_t>(bucket) + 1};
+    return std::chrono::microseconds{static_cast<std::int64_t>(5 + bucket % 4) << (bucket / 4 - 1)};
+  }
 
   constexpr void add(std::int64_t nanoseconds) noexcept {
     const auto microseconds = static_cast<std::uint64_t>(nanoseconds > 0 ? nanoseconds / 1000 : 0);
-    const auto bucket = static_cast<std::size_t>(std::bit_width(microseconds));
+    std::size_t bucket = static_cast<std::size_t>(microseconds);
+    if (microseconds >= 4) {
+      const auto shift = static_cast<std::size_t>(std::bit_width(microseconds)) - 3;
+      bucket = 4 * shift + static_cast<std::size_t>(microseconds >> shift);
+    }
     ++counts[bucket < buckets ? bucket : buckets - 1];
   }
 
@@ -31,7 +41,8 @@ struct LatenessHistogram {
       counts[i] += other.counts[i];
   }
 
-  /// An upper bound of the lateness that `share` (of [0, 1]) of all beats did not exceed; exact up to a factor of two.
+  /// An upper bound of the lateness that `share` (of [0, 1]) of all beats did not exceed, at most a quarter too
+  /// large.
   [[nodiscard]] constexpr std::chrono::microseconds quantile(double share) const noexcept {
     std::uint64_t total = 0;
     for (const std::uint64_t count : counts)
@@ -40,7 +51,7 @@ struct LatenessHistogram {
     for (std::size_t i = 0; i < buckets; ++i) {
       seen += counts[i];
       if (seen != 0 && static_cast<double>(seen) >= share * static_cast<double>(total)) {
-        return std::chrono::microseconds{std::int64_t{1} << i};
+        return limit_of(i);
       }
     }
     return std::chrono::microseconds{0};
@@ -65,11 +76,11 @@ struct Statistics {
   std::uint64_t in_flight = 0;
   std::uint64_t in_flight_limit = 0;  ///< of beats and closes together (`RegistryOptions::max_in_flight`)
   std::uint64_t starved = 0;          ///< waited longer than a tick because of a limit, or ended waiting
-  std::uint64_t not_sent = 0;   ///< could not be sent: an earlier call of the key was stuck, or no memory
-  std::uint64_t skipped = 0;    ///< could not be sent in time, or fell to a retry (G7)
-  std::uint64_t withheld = 0;   ///< not sent for want of progress
-  std::uint64_t time_gaps = 0;  ///< wake-ups that came so late that the process must have been away
-  LatenessHistogram lateness;   ///< of the beats sent
+  std::uint64_t not_sent = 0;         ///< could not be sent: an earlier call of the key was stuck, or no memory
+  std::uint64_t skipped = 0;          ///< could not be sent in time, or fell to a retry (G7)
+  std::uint64_t withheld = 0;         ///< not sent for want of progress
+  std::uint64_t time_gaps = 0;        ///< wake-ups that came so late that the process must have been away
+  LatenessHistogram lateness;         ///< of the beats sent
   std::chrono::nanoseconds least_slack = std::chrono::nanoseconds::max();  ///< validity left at an acknowledgement
 
   // Closes. closes_wanted == closes_done + closes_failed + closes_skipped + those under way.

@@ -50,8 +50,7 @@ namespace heartbeat::typedb {
 /// waits for that, at most its timeout.
 ///
 /// Threading: a handle, its copies share the stub; any thread. Blocks: never, unless `prepare` does. Allocates: one
-/// object a call, beside gRPC's own. What it adds to a bare gRPC call is
-/// measured by tests/benchmarks.
+/// object a call, beside gRPC's own. Costs: tests/benchmarks measures what it adds to a bare gRPC call.
 template <class Stub>
 class BasicSessionTransport {
   static_assert(SessionStub<Stub>,
