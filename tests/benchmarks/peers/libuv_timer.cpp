@@ -20,6 +20,10 @@ struct Session {
 
 benchmarks::NoServer server;
 
+// A timer repeats from when it was run: one that is due before the loop runs would keep its lateness, and all such one
+// phase. So all count from one reading of the clock, and the first is due when they have all been started.
+constexpr std::chrono::seconds lead{2};
+
 void on_timer(uv_timer_t* timer) {
   server.beat(static_cast<Session*>(timer->data)->id);
 }
@@ -34,12 +38,11 @@ int main(int count, char** words) {
   benchmarks::Phases phases;
   std::unordered_map<benchmarks::SessionId, Session, Hash> sessions;
   for (std::uint64_t number = 0; number < arguments.heartbeats; ++number) {
-    uv_update_time(&loop);  // in a program that runs it is fresh: timers count from it
     Session& session = sessions[benchmarks::session_id(number)];
     session.id = benchmarks::session_id(number);
     uv_timer_init(&loop, &session.timer);
     session.timer.data = &session;
-    uv_timer_start(&session.timer, on_timer, static_cast<std::uint64_t>(phases.next().count()),
+    uv_timer_start(&session.timer, on_timer, static_cast<std::uint64_t>((lead + phases.next()).count()),
                    static_cast<std::uint64_t>(std::chrono::milliseconds{benchmarks::interval}.count()));
   }
   std::thread runner{[&] { uv_run(&loop, UV_RUN_DEFAULT); }};
