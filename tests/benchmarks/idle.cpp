@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
-// What a registry costs that has nothing to do for an hour: CPU time per time, in per cent of one processor.
+// What a registry costs whose heartbeats beat once an hour: CPU time per time, in per cent of one processor. A million
+// of them still make 278 beats a second, spread evenly: as many wake-ups, unless a longer tick merges them.
 #include <cstdlib>
 
 #include <heartbeat/registry.hpp>
@@ -18,7 +19,8 @@ struct Acknowledging {
 
 int main(int count, char** words) {
   const benchmarks::Arguments arguments{count, words};
-  heartbeat::HeartbeatRegistry<std::uint64_t, Acknowledging> registry{Acknowledging{}};
+  const auto tick = std::chrono::round<std::chrono::nanoseconds>(benchmarks::Seconds{arguments.tick});
+  heartbeat::HeartbeatRegistry<std::uint64_t, Acknowledging> registry{Acknowledging{}, {}, {.tick = tick}};
   for (std::uint64_t key = 0; key < arguments.heartbeats; ++key)
     registry.start(key, {.interval = std::chrono::hours{1}, .ttl = std::chrono::hours{10}}).detach();
   std::this_thread::sleep_for(std::chrono::seconds{1});

@@ -61,10 +61,12 @@ class Phases {
   std::mt19937_64 random_{42};
 };
 
-/// `--heartbeats N --seconds S`, both with defaults, and for those that have a server `--address HOST:PORT`.
+/// `--heartbeats N --seconds S`, both with defaults; `--address HOST:PORT` for those that have a server, `--tick S` for
+/// those that let the registry's tick be chosen.
 struct Arguments {
   std::uint64_t heartbeats = 1'000'000;
   double seconds = 10;
+  double tick = 0.001;
   std::string address;
 
   Arguments(int count, char** words) {
@@ -74,10 +76,12 @@ struct Arguments {
         heartbeats = std::strtoull(words[i + 1], nullptr, 10);
       } else if (name == "--seconds") {
         seconds = std::strtod(words[i + 1], nullptr);
+      } else if (name == "--tick") {
+        tick = std::strtod(words[i + 1], nullptr);
       } else if (name == "--address") {
         address = words[i + 1];
       } else {
-        std::fprintf(stderr, "unknown option %s; there are --heartbeats N, --seconds S and --address HOST:PORT\n",
+        std::fprintf(stderr, "unknown option %s; there are --heartbeats N, --seconds S, --tick S, --address HOST:PORT\n",
                      words[i]);
         std::exit(2);
       }
