@@ -166,7 +166,8 @@ class Lifecycle {
   Action failed(const Moment& moment, const BeatRules& rules, Instant send_time, bool retry, Random& random) noexcept;
   Action end_of_validity(const Moment& moment, const BeatRules& rules, Instant earliest_send) noexcept;
   Action next_send_due(const Moment& moment, const BeatRules& rules, Instant last_progress) noexcept;
-  void schedule_regular(const BeatRules& rules, Instant send_time, float pace, Action& action, Random& random) noexcept;
+  void schedule_regular(const BeatRules& rules, Instant send_time, float pace, bool was_retry, Action& action,
+                        Random& random) noexcept;
   std::uint32_t pass_grid_points(const BeatRules& rules, Instant now) noexcept;
 
   // All under the shard's lock; validity_ is read without it too.

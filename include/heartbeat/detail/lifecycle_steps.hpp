@@ -48,8 +48,6 @@ inline Action Lifecycle::due(const Moment& moment, const BeatRules& rules, const
     action.make_ready = sending.make_ready;
     action.end = sending.end;
     action.reason = sending.reason;
-    action.end = sending.end;
-    action.reason = sending.reason;
     action.told |= sending.told;
     action.skipped += sending.skipped;
     action.withheld += sending.withheld;
@@ -135,6 +133,7 @@ inline Action Lifecycle::acknowledged(const Moment&, const BeatRules& rules, Ins
   action.told = mask_of(EventKind::acknowledged);
   if (jeopardy_ || lapsed_ || grace_) action.told |= mask_of(EventKind::recovered);
   jeopardy_ = lapsed_ = grace_ = false;
+  const bool was_retry = attempt_ > 1;
   failures_ = attempt_ = 0;
 
   const std::int64_t ttl = told ? told->count() : rules.ttl;
@@ -149,14 +148,16 @@ inline Action Lifecycle::acknowledged(const Moment&, const BeatRules& rules, Ins
     if (ttl < rules.ttl) wanted = std::min(wanted, static_cast<double>((ttl - margin) / (rules.attempts + 1)));
     pace = static_cast<float>(std::max(wanted, static_cast<double>(rules.floor)) / configured);
   }
-  schedule_regular(rules, send_time, pace, action, random);
+  schedule_regular(rules, send_time, pace, was_retry, action, random);
   state_ = State::waiting;
   return action;
 }
 
-// The next grid point that keeps the floor; an interval that changed gives a new grid with fresh jitter.
-inline void Lifecycle::schedule_regular(const BeatRules& rules, Instant send_time, float pace, Action& action,
-                                        Random& random) noexcept {
+// The next grid point that keeps the floor; an interval that changed gives a new grid with fresh jitter. A regular beat
+// is sent a little after its own grid point, since times are rounded up: where the floor is the interval, the next one
+// is always a little too near. It is sent as late, not skipped; else every second beat would be.
+inline void Lifecycle::schedule_regular(const BeatRules& rules, Instant send_time, float pace, bool was_retry,
+                                        Action& action, Random& random) noexcept {
   const Instant earliest = add(send_time, rules.floor);
   if (pace != pace_) {
     pace_ = pace;
@@ -165,11 +166,14 @@ inline void Lifecycle::schedule_regular(const BeatRules& rules, Instant send_tim
     return;
   }
   next_send_ = grid_ + interval(rules);
-  if (next_send_ < earliest) {
-    grid_ = next_send_;
-    next_send_ += interval(rules);
-    ++action.skipped;
+  if (next_send_ >= earliest) return;
+  if (!was_retry && earliest - next_send_ <= interval(rules) / 2) {
+    next_send_ = earliest;
+    return;
   }
+  grid_ = next_send_;
+  next_send_ += interval(rules);
+  ++action.skipped;
 }
 
 inline Action Lifecycle::failed(const Moment& moment, const BeatRules& rules, Instant send_time, bool retry,

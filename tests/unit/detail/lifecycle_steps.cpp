@@ -271,6 +271,21 @@ BOOST_AUTO_TEST_CASE(what_could_not_be_sent_in_time_is_skipped_and_counted_and_t
   BOOST_TEST(subject.armed_at() == 20 * s);
 }
 
+// Times are rounded up, so the next grid point is always nearer than the floor.
+BOOST_AUTO_TEST_CASE(a_floor_as_long_as_the_interval_does_not_skip_every_second_beat) {
+  Subject subject;
+  subject.rules.floor = subject.rules.interval;
+  (void)subject.start(0);
+  Instant sent = ms / 2;
+  for (int beat = 0; beat < 10; ++beat) {
+    subject.send(sent);
+    (void)subject.acknowledge(sent);
+    BOOST_TEST(subject.armed_at() >= sent + 5 * s);
+    BOOST_TEST(subject.armed_at() < sent + 5 * s + ms);
+    sent = subject.armed_at() + ms / 2;
+  }
+}
+
 BOOST_AUTO_TEST_CASE(an_answer_after_the_next_grid_point_sends_at_once_and_then_on_the_grid) {
   Subject subject;
   (void)subject.start(0);
