@@ -71,16 +71,17 @@ class [[nodiscard("a handle that is dropped stops its heartbeat: keep it, or cal
 
   /// Ends the heartbeat as stopped. True if this call ended it.
   ///
-  /// Threading: any thread, any callback. Blocks: outside callbacks, until no callback of this heartbeat runs; its
-  /// `ended` event may come later. Never on the network: a beat in flight is cancelled and its answer ignored. Inside a
-  /// callback, of whichever registry, it does not wait. Allocates: never. Throws: never. Guarantees: G2, G3, G15.
+  /// Threading: any thread, any callback; one that runs meanwhile may destroy this handle. Blocks: outside callbacks,
+  /// until no callback of this heartbeat runs; its `ended` event may come later. Never on the network: a beat in flight
+  /// is cancelled and its answer ignored. Inside a callback, of whichever registry, it does not wait. Allocates: never.
+  /// Throws: never. Guarantees: G2, G3, G15.
   bool stop() noexcept {
-    return record_ && record_->shard().core().stop(*record_, true);
+    return stop(true);
   }
 
   /// As `stop`, and never waits.
   bool request_stop() noexcept {
-    return record_ && record_->shard().core().stop(*record_, false);
+    return stop(false);
   }
 
   /// Gives up ownership: the heartbeat lives on, by key. The handle goes on answering.
@@ -159,6 +160,13 @@ class [[nodiscard("a handle that is dropped stops its heartbeat: keep it, or cal
   }
 
  private:
+  // Keeps the record by itself: a callback that runs meanwhile may destroy this handle.
+  bool stop(bool wait) noexcept {
+    if (!record_) return false;
+    const detail::RecordReference mine = detail::RecordReference::to(*record_);
+    return mine->shard().core().stop(*mine, wait);
+  }
+
   detail::RecordReference record_;  // what it points to says itself what protects it
   std::optional<C> clock_;
   bool owns_ = false;

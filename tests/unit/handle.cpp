@@ -2,6 +2,7 @@
 // The owner of one heartbeat in every condition a handle may be in: without one, running, ended, moved from, detached,
 // and older than its registry's life.
 #include <chrono>
+#include <memory>
 #include <stop_token>
 #include <string>
 #include <type_traits>
@@ -17,6 +18,8 @@ using namespace std::chrono_literals;
 using namespace heartbeat;
 using heartbeat::testing::Desk;
 using heartbeat::testing::ManualClock;
+using heartbeat::testing::ManualExecutor;
+using heartbeat::testing::ScriptedTransport;
 using Handle = Desk::Handle;
 
 void check_has_no_heartbeat(Handle& handle) {
@@ -209,6 +212,25 @@ BOOST_AUTO_TEST_CASE(its_token_fires_at_an_end_by_the_engine_too) {
   desk.executor.run_for(1s);
 
   BOOST_TEST(token.stop_requested());
+}
+
+// The last reference may go inside the call that stops: for the address sanitizer.
+BOOST_AUTO_TEST_CASE(a_stop_callback_may_destroy_the_handle_that_stops) {
+  const ManualClock clock;
+  const ManualExecutor executor{clock};
+  Desk::Registry without_sink{ScriptedTransport<int>{}, clock, executor};  // a sink would keep it until it was told
+  auto handle = std::make_unique<Handle>(without_sink.start(7));
+  bool fired = false;
+  const std::stop_callback destroy{handle->stop_token(), [&] {
+                                     handle.reset();
+                                     fired = true;
+                                   }};
+
+  BOOST_TEST(handle->stop());
+
+  BOOST_TEST(fired);
+  BOOST_TEST(!handle);
+  BOOST_TEST(!without_sink.contains(7));
 }
 
 BOOST_AUTO_TEST_CASE(a_token_asked_for_after_the_end_is_requested_already) {
