@@ -1,0 +1,346 @@
+// SPDX-License-Identifier: BSL-1.0
+// What callers do, one operation drawn after the other, from outside and from inside callbacks; each tells the model
+// what it asked for and what it was told. Included by world.hpp.
+#pragma once
+
+#include <array>
+#include <utility>
+
+#include "world.hpp"
+
+namespace heartbeat::simulation {
+
+inline void World::call_soon() {
+  after(dice_.about(plan_.pause_of_callers), [this] {
+    if (is_calm_ || is_over_) return;
+    do_something();
+    call_soon();
+  });
+}
+
+inline void World::do_something() {
+  if (is_over_) return;
+  look_at_all();
+  const std::uint64_t drawn = dice_.below(100);
+  if (drawn < 38) return start_one();
+  if (drawn < 46) return stop_by_key();
+  if (drawn < 54) return stop_by_handle(true);
+  if (drawn < 57) return stop_by_handle(false);
+  if (drawn < 61) return stop_an_old_generation();
+  if (drawn < 67) return let_go_of_handle();
+  if (drawn < 70) return detach();
+  if (drawn < 77) return sweep();
+  if (drawn < 83) return ask_for_token();
+  if (drawn < 88) return plan_.has_gates ? show_progress() : start_one();
+  if (drawn < 93) return plan_.has_parents ? cancel_a_parent() : start_badly();
+  if (drawn < 97) return plan_.has_groups ? start_in_group() : start_one();
+  if (drawn < 98) return plan_.has_groups ? replace_group() : sweep();
+  if (drawn < 99) return dice_.chance(0.3) ? stop_everything() : start_badly();
+  if (plan_.ends_early && dice_.chance(0.1)) shut_down(Duration{dice_.between(0s, 3s)});
+}
+
+inline LifeOptions World::some_options() {
+  static constexpr std::array<Span, 6> intervals{100ms, 200ms, 1s, 1s, 5s, 10s};
+  const Duration tick = plan_.registry.tick;
+  LifeOptions options;
+  do {
+    options = {};
+    const Span interval = intervals[dice_.below(intervals.size())];
+    options.interval = interval;
+    options.ttl = interval + dice_.between(interval / 4, 5 * interval);
+    if (dice_.chance(0.3)) options.beat_timeout = dice_.between(interval / 10, 2 * interval);
+    if (dice_.chance(0.3)) options.safety_margin = dice_.between(1ms, interval);
+    if (dice_.chance(0.3)) options.floor = dice_.between(1ms, interval);
+    if (dice_.chance(0.3)) options.attempts = static_cast<std::uint32_t>(1 + dice_.below(6));
+    if (dice_.chance(0.2)) options.backoff = {.initial = dice_.between(1ms, 1s), .maximum = dice_.between(1s, 10s)};
+    if (dice_.chance(0.1)) options.max_consecutive_failures = static_cast<std::uint32_t>(1 + dice_.below(8));
+  } while (broken_rule(options, tick) != errc{});
+  if (dice_.chance(0.5)) options.granted_at = clock_.now();
+  if (dice_.chance(0.5)) options.first_beat = FirstBeat::now;
+  options.follow_server_ttl = plan_.tells_ttl && dice_.chance(0.3);
+  if (plan_.has_keepers && dice_.chance(0.3)) options.on_stall = OnStall::keep_beating;
+  if (plan_.has_gates && dice_.chance(0.3)) options.progress_within = dice_.between(500ms, 20s);
+  if (!plan_.closes) options.when_stalled = options.when_ended = OnEnd::leave;
+  return options;
+}
+
+// --- starts
+
+inline Life& World::begin(const LifeOptions& options, int id) {
+  Life& life = model_.start(id, options, now());
+  life.was_held = model_.is_close_open(id) || plan_.closes;
+  life.may_be_stopped = replacing_.count(id) != 0 || stopping_all_ != 0;
+  if (options.follow_server_ttl) life.is_paced = true;
+  return life;
+}
+
+inline void World::begun(Life& life, std::uint64_t generation, bool has_watcher) {
+  model_.started(life, generation);
+  unfinished_.push_back(life.key.owner);
+  for (const int owner : unfinished_) {
+    if (owner != life.key.owner && model_.life({0, owner}).key.id == life.key.id) broken_.insert(owner);
+  }
+  server_.grant(life.key.id, life.key.owner, life.options.ttl, life.started);
+  if (!has_watcher || subject_->generation(life.key.id) != generation) return;
+  LifeOptions reusing = life.options;
+  reusing.if_running = IfRunning::reuse;
+  reusing.granted_at.reset();
+  std::error_code error;
+  held_[life.key.owner].watcher.emplace(subject_->start(life.key, reusing, error));
+}
+
+inline void World::start_one() {
+  const int id = some_id();
+  LifeOptions options = some_options();
+  if (dice_.chance(0.3)) options.if_running = IfRunning::replace;
+  Life* const running = model_.running(id);
+  Life& life = begin(options, id);
+  if (plan_.has_parents && dice_.chance(0.8)) {
+    life.parent = static_cast<int>(dice_.below(parents_.size()));
+    const std::stop_source& parent = parents_[static_cast<std::size_t>(life.parent)];
+    life.may_be_cancelled = parent.stop_requested();
+    options.parent = parent.get_token();
+  }
+  const bool replaces = options.if_running == IfRunning::replace;
+  if (replaces && running != nullptr) running->may_be_stopped = true;
+  if (replaces) replacing_.insert(id);
+  trace("start " + std::to_string(id) + '/' + std::to_string(life.key.owner));
+  std::error_code error;
+  Handle handle = subject_->start(life.key, options, error);
+  if (replaces) replacing_.erase(replacing_.find(id));
+  if (error) {
+    model_.refused(life);
+    const bool is_expected =
+        model_.is_shut_down() ? error == errc::shut_down : error == errc::already_running && running != nullptr;
+    if (!is_expected) model_.object("G13", &life, now(), "refused: " + error.message());
+    return;
+  }
+  if (running != nullptr && !running->ended) {
+    // Replaced, or ending further out on the stack, with nobody left to see it.
+    const bool is_seen = handle_of(running->key.owner) != nullptr;
+    if (is_seen && !replaces) model_.object("G13", &life, now(), "started beside a running one");
+    running->ended = EndReason::stopped;
+    running->is_end_unseen = true;
+  }
+  if (is_over_) return;
+  const std::uint64_t generation = handle.generation();
+  held_[life.key.owner].owner.emplace(std::move(handle));
+  begun(life, generation, dice_.chance(0.7));
+}
+
+// What must be refused, with nothing changed.
+inline void World::start_badly() {
+  const int id = some_id();
+  LifeOptions options = some_options();
+  if (dice_.chance(0.5)) {
+    options.ttl = options.interval;
+  } else {
+    options.granted_at = clock_.now() + 1s;
+  }
+  std::error_code error;
+  const Handle handle = subject_->start({id, -1}, options, error);
+  if (!error || handle) model_.object("G13", nullptr, now(), "options that break a rule were taken");
+}
+
+inline void World::start_in_group() {
+  if (group_ < 0) return replace_group();
+  const int id = some_id();
+  Life* const running = model_.running(id);
+  const bool has_failed = model_.has_failed(group_) || group_parent_.stop_requested();
+  Life& life = begin(some_options(), id);
+  life.group = group_;
+  life.may_be_cancelled = has_failed;
+  std::error_code error;
+  subject_->start_in_group(life.key, life.options, error);
+  if (error) {
+    model_.refused(life);
+    const bool is_expected = (error == errc::already_running && running != nullptr) ||
+                             (error == errc::group_cancelled && has_failed) ||
+                             (error == errc::shut_down && model_.is_shut_down());
+    if (!is_expected) model_.object("G13", &life, now(), "refused by the group: " + error.message());
+    return;
+  }
+  if (has_failed) model_.object("F25", &life, now(), "a group that has failed took another");
+  if (const auto generation = subject_->generation(id)) begun(life, *generation, true);
+}
+
+inline void World::replace_group() {
+  for (const int owner : unfinished_) {
+    if (group_ >= 0 && model_.life({0, owner}).group == group_) end_is_asked(model_.life({0, owner}));
+  }
+  if (group_ >= 0) subject_->drop_group();
+  if (is_over_) return;
+  ++group_;
+  group_parent_ = {};
+  subject_->make_group(group_parent_.get_token());
+}
+
+// --- ends
+
+inline int World::some_owner() {
+  return held_.empty() ? -1 : std::next(held_.begin(), static_cast<std::ptrdiff_t>(dice_.below(held_.size())))->first;
+}
+
+inline Handle* World::handle_of(int owner) {
+  const auto found = held_.find(owner);
+  if (found == held_.end()) return nullptr;
+  if (found->second.owner) return &*found->second.owner;
+  return found->second.watcher ? &*found->second.watcher : nullptr;
+}
+
+inline void World::stop_by_key() {
+  const int id = some_id();
+  Life* const running = model_.running(id);
+  if (running != nullptr) end_is_asked(*running);
+  const bool is_seen = running == nullptr || handle_of(running->key.owner) != nullptr;
+  const bool waits = dice_.chance(0.7);
+  trace("stop " + std::to_string(id));
+  const bool did_end = waits ? subject_->stop(id) : subject_->request_stop(id);
+  if (is_seen && did_end != (running != nullptr)) model_.object("G15", running, now(), "stop by key is wrong");
+  if (running != nullptr && did_end) model_.stopped(*running, true, true);
+  if (!is_over_) look_at_all();
+}
+
+inline void World::stop_by_handle(bool wait) {
+  const int owner = some_owner();
+  Handle* const handle = handle_of(owner);
+  if (handle == nullptr) return;
+  Life& life = model_.life({0, owner});
+  const bool was_ended = life.ended.has_value();
+  end_is_asked(life);
+  trace("stop by handle " + std::to_string(owner));
+  const bool did_end = wait ? handle->stop() : handle->request_stop();
+  if (did_end && was_ended) model_.object("G3", &life, now(), "stop says true a second time");
+  Handle* const still = handle_of(owner);  // a callback may have destroyed it
+  model_.stopped(life, did_end, still == nullptr || still->ended().has_value());
+  if (still != nullptr && still->stop()) model_.object("G15", &life, now(), "stop says true twice");
+}
+
+// It has ended, and its key may have a new heartbeat: nothing may happen to that one.
+inline void World::stop_an_old_generation() {
+  for (const Life& life : model_.lives()) {
+    if (!life.ended || life.generation == 0 || !dice_.chance(0.2)) continue;
+    if (subject_->stop(life.key.id, life.generation))
+      model_.object("G5", &life, now(), "an old generation was stopped");
+    return look_at_all();
+  }
+}
+
+inline void World::stop_everything() {
+  for (const int owner : unfinished_)
+    end_is_asked(model_.life({0, owner}));
+  ++stopping_all_;
+  subject_->stop_all();
+  --stopping_all_;
+  if (!is_over_) look_at_all();
+}
+
+inline void World::let_go_of_handle() {
+  const int owner = some_owner();
+  if (owner < 0 || !held_[owner].owner) return;
+  Life& life = model_.life({0, owner});
+  const bool stops = held_[owner].owner->owns();
+  if (stops) end_is_asked(life);
+  trace("drop handle " + std::to_string(owner));
+  std::optional<Handle> dying;
+  dying.emplace(std::move(*held_[owner].owner));
+  held_[owner].owner.reset();
+  dying.reset();
+  if (stops && !life.ended) {
+    life.ended = EndReason::stopped;
+    life.is_end_unseen = true;
+  }
+}
+
+inline void World::detach() {
+  const int owner = some_owner();
+  if (owner < 0 || !held_[owner].owner) return;
+  held_[owner].owner->detach();
+  if (dice_.chance(0.5)) held_[owner].owner.reset();
+}
+
+inline void World::sweep() {
+  trace("sweep");
+  const std::vector<SessionKey> keys = subject_->sweep();
+  model_.swept(keys, now());
+  if (!is_over_) look_at_all();
+}
+
+inline void World::show_progress() {
+  const int owner = some_owner();
+  Handle* const handle = handle_of(owner);
+  if (handle == nullptr) return;
+  Life& life = model_.life({0, owner});
+  if (!life.ended) life.last_progress = now();
+  handle->progress();
+}
+
+inline void World::cancel_a_parent() {
+  const std::size_t place = dice_.below(parents_.size() + 1);
+  const bool is_group = place == parents_.size();
+  const auto is_child = [&](const Life& life) {
+    return is_group ? group_ >= 0 && life.group == group_ : life.parent == static_cast<int>(place);
+  };
+  for (Life& life : model_.lives())
+    life.may_be_cancelled = life.may_be_cancelled || is_child(life);
+  trace("cancel parent " + std::to_string(place));
+  std::stop_source parent = is_group ? group_parent_ : parents_[place];
+  parent.request_stop();
+  for (const Life& life : model_.lives()) {
+    if (!life.ended && is_child(life)) cancelled_.push_back(life.key.owner);
+  }
+  if (depth_ == 0) note_cancelled();  // inside a callback, a beat that was claimed before is still sent
+  if (is_group) return;
+  for (Life& life : model_.lives()) {
+    if (is_child(life)) life.parent = -1;
+  }
+  parents_[place] = {};
+}
+
+inline void World::note_cancelled() {
+  for (const int owner : std::exchange(cancelled_, {}))
+    model_.life({0, owner}).is_cancelled = true;
+}
+
+inline void World::ask_for_token() {
+  const int owner = some_owner();
+  Handle* const handle = handle_of(owner);
+  if (handle == nullptr || model_.life({0, owner}).has_token) return;
+  Life& life = model_.life({0, owner});
+  life.has_token = true;
+  const bool was_told = life.is_end_told;
+  held_[owner].when_ended.emplace(handle->stop_token(), [this, &life, was_told] {
+    if (life.token_fired) model_.object("G3", &life, now(), "its token fired twice");
+    life.token_fired = true;
+    const Handle* mine = is_over_ ? nullptr : handle_of(life.key.owner);
+    if (mine != nullptr && !mine->ended()) model_.object("G16", &life, now(), "its token fired, and it runs");
+    if (life.is_end_told && !was_told) model_.object("G3", &life, now(), "its token fired after its end was told");
+    inside_callback("a stop callback ran after the registry was destroyed");
+  });
+}
+
+inline void World::shut_down(Duration grace) {
+  if (is_over_) return;
+  trace("shut down");
+  model_.shut_down();
+  const bool is_quiet = subject_->shutdown(grace);
+  if (is_quiet && depth_ == 0) {
+    look_at_all();
+    for (const int owner : unfinished_)
+      model_.object("G3", &model_.life({0, owner}), now(), "shut down, and its end was not told");
+  }
+}
+
+inline void World::destroy() {
+  trace("destroy the registry");
+  is_over_ = true;
+  for (const int owner : unfinished_) {  // the group dies first
+    if (group_ >= 0 && model_.life({0, owner}).group == group_) end_is_asked(model_.life({0, owner}));
+  }
+  model_.shut_down();
+  if (depth_ == 0) destroys_in_callback_ = true;  // its ends are told inside its destructor
+  subject_.reset();
+  if (depth_ == 0) destroys_in_callback_ = false;
+}
+
+}  // namespace heartbeat::simulation

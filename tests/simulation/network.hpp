@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: BSL-1.0
+// What happens to a call of the transport: it throws, is answered inside the call, travels and is lost, arrives at a
+// server that has paused, is answered late, twice, by a death of its completion, or never. And the event sink. Included
+// by world.hpp.
+#pragma once
+
+#include <limits>
+#include <span>
+#include <stdexcept>
+#include <system_error>
+
+#include "world.hpp"
+
+namespace heartbeat::simulation {
+
+// On the stack of a callback: it may call back.
+inline void World::inside_callback(const char* what) {
+  if (is_over_ && !destroys_in_callback_) model_.object("G6", nullptr, now(), what);
+  if (is_over_) return;
+  look_at_all();
+  if (depth_ > 2) return;
+  ++depth_;
+  if (destroys_in_callback_ && depth_ == 1) {
+    destroy();
+  } else if (goes_wrong(plan_.reenters)) {
+    do_something();
+  }
+  --depth_;
+}
+
+inline std::size_t World::take(const SessionKey& key, const BeatContext& context, BeatCompletion completion) {
+  const std::size_t number = model_.sent(key, now(), context.timeout());
+  trace("beat " + std::to_string(key.id) + '/' + std::to_string(key.owner) + " for " +
+        std::to_string(context.timeout().count()));
+  calls_.emplace_back();
+  const std::size_t call = calls_.size() - 1;
+  calls_[call].key = key;
+  calls_[call].number = number;
+  calls_[call].beat.emplace(std::move(completion));
+  if (dice_.chance(0.3)) {  // a transport that cancels its call, and perhaps answers in doing so
+    calls_[call].when_cancelled.emplace(context.stop_token(), [this, call] {
+      if (goes_wrong(0.3)) answer(call, BeatResult::failed(std::make_error_code(std::errc::operation_canceled)), false);
+      inside_callback("a beat's stop callback ran after the registry was destroyed");
+    });
+  }
+  return call;
+}
+
+inline void World::on_beat(const SessionKey& key, const BeatContext& context, BeatCompletion completion) {
+  const std::size_t call = take(key, context, std::move(completion));
+  inside_callback("a beat was sent after the registry was destroyed");
+  if (goes_wrong(plan_.throws)) {
+    drop(call);
+    throw std::runtime_error{"the transport threw"};
+  }
+  send_off(call);
+  if (goes_wrong(plan_.throws_late)) throw std::runtime_error{"the transport threw after it had the completion"};
+}
+
+inline void World::on_batch(std::span<BeatRequest<SessionKey>> requests) {
+  std::size_t kept = requests.size();  // those behind it are dropped with the batch
+  if (goes_wrong(plan_.throws)) kept = dice_.below(requests.size() + 1);
+  const bool throws = kept < requests.size() || goes_wrong(plan_.throws_late);
+  std::vector<std::size_t> calls;
+  for (BeatRequest<SessionKey>& request : requests)
+    calls.push_back(take(request.key, request.context, std::move(request.completion)));
+  inside_callback("a batch was sent after the registry was destroyed");
+  for (std::size_t i = 0; i < calls.size(); ++i) {
+    if (i < kept) {
+      send_off(calls[i]);
+    } else {
+      drop(calls[i]);
+    }
+  }
+  if (throws) throw std::runtime_error{"the transport threw"};
+}
+
+inline void World::on_close(const SessionKey& key, const BeatContext& context, CloseCompletion completion) {
+  trace("close " + std::to_string(key.id) + '/' + std::to_string(key.owner));
+  calls_.emplace_back();
+  const std::size_t call = calls_.size() - 1;
+  calls_[call].key = key;
+  calls_[call].number = model_.close_sent(key, now(), context.timeout());
+  calls_[call].close.emplace(std::move(completion));
+  inside_callback("a close was sent after the registry was destroyed");
+  send_off(call);
+}
+
+inline Span World::delay() {
+  if (is_calm_) return dice_.between(Span{0}, Span{100us});
+  const Span usual = dice_.about(plan_.delay);
+  return goes_wrong(plan_.slow) ? 50 * usual + dice_.between(0s, 10s) : usual;
+}
+
+inline void World::send_off(std::size_t call) {
+  if (goes_wrong(plan_.drops)) {
+    drop(call);
+  } else if (goes_wrong(plan_.inline_answer)) {
+    answer(call, serve(calls_[call]), false);
+  } else if (goes_wrong(plan_.request_lost)) {
+    lose(call);
+  } else {
+    after(delay(), [this, call] { arrive(call); });
+  }
+}
+
+inline void World::lose(std::size_t call) {
+  if (dice_.chance(plan_.given_up)) after(dice_.between(0s, 20s), [this, call] { drop(call); });
+}
+
+inline void World::arrive(std::size_t call) {
+  if (now() < server_.served_from()) {
+    at(server_.served_from(), [this, call] { arrive(call); });
+    return;
+  }
+  const BeatResult result = serve(calls_[call]);
+  if (goes_wrong(plan_.answer_lost)) return lose(call);
+  after(delay(), [this, call, result] { answer(call, result, false); });
+  if (goes_wrong(plan_.answered_twice)) {
+    after(delay(), [this, call] { answer(call, BeatResult::gone(), true); });
+  }
+}
+
+// What the server makes of a call that has arrived.
+inline BeatResult World::serve(const Call& call) {
+  if (call.close) {
+    server_.close(call.key.id, call.key.owner, now());
+    return BeatResult::acknowledged();
+  }
+  if (goes_wrong(plan_.fails)) {
+    const bool for_good = goes_wrong(plan_.fails_for_good);
+    return BeatResult::failed(std::make_error_code(std::errc::io_error), "not now", !for_good);
+  }
+  if (goes_wrong(plan_.changes_ttl) && plan_.tells_ttl) server_.change_ttl(call.key.id, dice_.between(300ms, 60s));
+  const auto ttl = server_.beat(call.key.id, call.key.owner, now());
+  return ttl ? acknowledged(*ttl) : BeatResult::gone();
+}
+
+inline BeatResult World::acknowledged(Span ttl) {
+  if (goes_wrong(plan_.bad_ttl)) {
+    static constexpr std::array<std::int64_t, 3> nonsense{0, -1, std::numeric_limits<std::int64_t>::max()};
+    return BeatResult::acknowledged(std::chrono::nanoseconds{nonsense[dice_.below(nonsense.size())]});
+  }
+  return plan_.tells_ttl ? BeatResult::acknowledged(ttl) : BeatResult::acknowledged();
+}
+
+// `again`: also if it was answered before.
+inline void World::answer(std::size_t number, BeatResult result, bool again) {
+  Call& call = calls_[number];
+  if (call.close) {
+    model_.close_answered(call.number);
+    (*call.close)(std::error_code{});
+  }
+  if (!call.beat || (!call.beat->is_open() && !again)) return;
+  trace("answer " + std::to_string(call.key.id) + '/' + std::to_string(call.key.owner) +
+        (result.kind() == BeatResult::Kind::acknowledged ? " acknowledged"
+         : result.kind() == BeatResult::Kind::gone       ? " gone"
+                                                         : " failed"));
+  look_at(call.key.owner);
+  const bool is_first = call.beat->is_open();
+  const auto counts = is_first ? model_.answering(call.key, call.number, now(), result) : Model::Counts::no;
+  (*call.beat)(BeatResult{result});
+  if (is_first) model_.answered(call.key, call.number, now(), result, counts);
+  look_at(call.key.owner);
+}
+
+// The completion dies; unanswered, that is a failed beat.
+inline void World::drop(std::size_t number) {
+  Call& call = calls_[number];
+  if (call.close) {
+    model_.close_answered(call.number);
+    call.close.reset();
+  }
+  if (!call.beat) return;
+  const bool is_first = call.beat->is_open();
+  const BeatResult result = BeatResult::failed(make_error_code(errc::beat_dropped));
+  look_at(call.key.owner);
+  const auto counts = is_first ? model_.answering(call.key, call.number, now(), result) : Model::Counts::no;
+  call.beat.reset();
+  if (is_first) model_.answered(call.key, call.number, now(), result, counts);
+  look_at(call.key.owner);
+}
+
+// --- the sink
+
+inline void World::on_event(const WorldEvent& event) {
+  trace("event " + std::string{to_string(event.kind)} + ' ' + std::to_string(event.key.id) + '/' +
+        std::to_string(event.key.owner) +
+        (event.kind == EventKind::ended ? ' ' + std::string{to_string(event.reason)} : ""));
+  const bool is_over = is_over_;
+  if (!is_over) look_at_all();
+  model_.told(event.key, event.generation, event.kind, event.reason, event.at.time_since_epoch());
+  if (!is_over) inside_callback("an event was told after the registry was destroyed");
+  if (is_over && !destroys_in_callback_)
+    model_.object("G6", nullptr, now(), "an event after the registry was destroyed");
+  if (goes_wrong(plan_.sink_throws)) throw std::runtime_error{"the sink threw"};
+}
+
+}  // namespace heartbeat::simulation

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: BSL-1.0
+// What a seed decides before a run begins: how the registry is set up, and which kinds of fault there are at all. Each
+// kind is off in most runs and weighs wildly different in the others: an even mix of everything hides what needs two
+// faults to meet undisturbed. Read next: world.hpp.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+
+#include <heartbeat/options.hpp>
+
+#include "dice.hpp"
+
+namespace heartbeat::simulation {
+
+using namespace std::chrono_literals;  // NOLINT
+
+struct Plan {
+  std::uint64_t seed = 0;
+  RegistryOptions registry;
+  bool in_batches = false;  // the transport takes many keys in a call
+  int keys = 1;             // callers fight for so many
+  Span busy{};              // how long callers and faults go on
+  Span pause_of_callers{};  // between two of their operations, about
+
+  // Of a call (chances).
+  double throws = 0;         // unanswered
+  double throws_late = 0;    // after it answered inside the call
+  double drops = 0;          // the completion, inside the call
+  double inline_answer = 0;  // answered inside the call
+  double request_lost = 0;
+  double answer_lost = 0;
+  double given_up = 0;  // of what is lost: the completion dies later, instead of never
+  double answered_twice = 0;
+  double slow = 0;  // takes far longer than usual
+  Span delay{};     // one way, about
+
+  // Of the server.
+  double fails = 0;           // answers with an error
+  double fails_for_good = 0;  // of these: no use to try again
+  double bad_ttl = 0;         // tells one that makes no sense
+  bool tells_ttl = false;
+  double changes_ttl = 0;  // of those that it tells
+  Span forgets_every{};    // one session, about; zero: never
+  Span restarts_every{};   // forgets all
+  Span pauses_every{};
+
+  // Of the client.
+  Span is_away_every{};  // the process is paused, or the machine sleeps
+  double reenters = 0;   // a callback that calls back
+  double sink_throws = 0;
+  bool has_parents = false;
+  bool has_groups = false;
+  bool has_gates = false;    // progress_within
+  bool has_keepers = false;  // OnStall::keep_beating
+  bool closes = false;       // the server is told of ends
+  bool ends_early = false;   // shut down in the middle of it all
+
+  /// A limit makes beats late that nothing else makes late.
+  [[nodiscard]] bool is_limited() const {
+    return registry.max_in_flight < 1000 || registry.max_sends_per_second.has_value();
+  }
+};
+
+[[nodiscard]] inline Plan make_plan(std::uint64_t seed) {
+  Dice dice{seed};
+  // Off in two runs of three, otherwise anything from one in a hundred to one in two.
+  const auto some = [&](double most = 0.5) {
+    static constexpr std::array<double, 4> weights{0.01, 0.05, 0.2, 0.5};
+    const double weight = weights[dice.below(weights.size())];
+    return dice.chance(0.3) ? (weight < most ? weight : most) : 0.0;
+  };
+  const auto every = [&] { return dice.chance(0.25) ? dice.between(2s, 40s) : Span{0}; };
+  const auto flag = [&](double probability = 0.3) { return dice.chance(probability); };
+
+  static constexpr std::array<Span, 4> ticks{100us, 1ms, 1ms, 20ms};
+  static constexpr std::array<Span, 4> delays{Span{0}, 1ms, 20ms, 400ms};
+  Plan plan;
+  plan.seed = seed;
+  plan.registry.tick = ticks[dice.below(ticks.size())];
+  plan.registry.seed = dice.next();
+  plan.registry.shards = 1U << dice.below(3);
+  if (flag(0.2)) plan.registry.max_in_flight = 1 + dice.below(4);
+  if (flag(0.1)) plan.registry.max_sends_per_second = static_cast<std::uint32_t>(1 + dice.below(20));
+  plan.in_batches = flag();
+  plan.keys = static_cast<int>(1 + dice.below(6));
+  plan.busy = dice.between(10s, 90s);
+  plan.pause_of_callers = dice.between(50ms, 3s);
+  plan.throws = some();
+  plan.throws_late = some();
+  plan.drops = some();
+  plan.inline_answer = flag() ? 1.0 : some();
+  plan.request_lost = some();
+  plan.answer_lost = some();
+  plan.given_up = flag() ? 1.0 : 0.5;
+  plan.answered_twice = some();
+  plan.slow = some();
+  plan.delay = delays[dice.below(delays.size())];
+  plan.fails = some();
+  plan.fails_for_good = some(0.2);
+  plan.bad_ttl = some(0.2);
+  plan.tells_ttl = flag();
+  plan.changes_ttl = some();
+  plan.forgets_every = every();
+  plan.restarts_every = every();
+  plan.pauses_every = every();
+  plan.is_away_every = every();
+  plan.reenters = some(0.2);
+  plan.sink_throws = some();
+  plan.has_parents = flag();
+  plan.has_groups = flag();
+  plan.has_gates = flag();
+  plan.has_keepers = flag();
+  plan.closes = flag(0.5);
+  plan.ends_early = flag(0.2);
+  return plan;
+}
+
+}  // namespace heartbeat::simulation

@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSL-1.0
+# Does the simulation bite? Plants one deliberate fault in a copy of the headers, and passes if the simulation objects
+# within 2,000 worlds. Fails also when the patch does not apply any more: then it must be written anew.
+#    plant_fault.sh <compiler> <patch> <folder for the copy>
+set -euo pipefail
+compiler=$1 patch=$2 copy=$3
+here=$(cd "$(dirname "$0")" && pwd)
+
+rm -rf "$copy"
+mkdir -p "$copy"
+cp -r "$here/../../include" "$copy/"
+patch --quiet --fuzz=0 -p1 -d "$copy" <"$patch"
+"$compiler" -std=c++20 -O1 -pthread -I"$copy/include" "$here/simulate.cpp" -o "$copy/simulate"
+
+status=0
+timeout 300 "$copy/simulate" --seeds 2000 >"$copy/output" 2>&1 || status=$?
+grep -m1 objection "$copy/output" || true
+# 1: an objection; 3: a world that hangs; from 128 on: it died of a signal.
+case $status in
+  1 | 3) grep -q '^objection: ' "$copy/output" ;;
+  *) [ $status -ge 128 ] || { echo "not found within 2,000 worlds" >&2; exit 1; } ;;
+esac

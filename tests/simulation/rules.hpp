@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: BSL-1.0
+// The model's judgements about time: when a beat may and must be sent, and when a heartbeat may and must end. Included
+// by model.hpp.
+#pragma once
+
+#include "model.hpp"
+
+namespace heartbeat::simulation {
+
+// Nothing but its own options and answers decides when it beats.
+inline bool Model::is_predictable(const Life& life) const {
+  return !plan_.is_limited() && !life.is_gated() && !life.is_paced && !life.was_held && !life.is_unsure &&
+         !life.was_stuck && !life.is_stuck();
+}
+
+inline void Model::judge_send(const Life& life, Time now) {
+  if (is_shut_down_) object("G6", &life, now, "a beat after the registry was shut down");
+  if (life.ended) object("G2", &life, now, "a beat after the end");
+  if (life.is_cancelled) object("G11", &life, now, "a beat after the parent was cancelled");
+  for (const SentClose& close : closes_) {
+    if (close.id == life.key.id && close.owner != life.key.owner && !close.is_answered && now < close.deadline)
+      object("F15", &life, now, "a beat while the same key's previous session is being closed");
+  }
+  if (life.is_gated() && !plan_.is_limited() && now - life.last_progress > Span{*life.options.progress_within}) {
+    object("F40", &life, now, "a beat though its owner shows no progress");
+  }
+  if (life.beats.empty()) return;
+  const SentBeat& last = life.beats.back();
+  if (last.fate == SentBeat::Fate::open && now < last.deadline) object("G1", &life, now, "two beats in flight");
+  if (now - last.sent < life.floor) object("G17", &life, now, "two sends closer together than the floor");
+}
+
+inline void Model::judge_in_flight(const Life& life, Time now) {
+  std::size_t count = 0;
+  for (const Life& one : lives_) {
+    if (one.ended || one.beats.empty()) continue;
+    const SentBeat& last = one.beats.back();
+    if (last.fate == SentBeat::Fate::open && now < last.deadline) ++count;
+  }
+  for (const SentClose& close : closes_)
+    count += !close.is_answered && now < close.deadline ? 1 : 0;
+  if (count > plan_.registry.max_in_flight) object("F16", &life, now, "more calls in flight than the limit");
+}
+
+// A regular beat lies on the grid that the first one began; what was late for a reason is forgiven, and moves nothing.
+inline void Model::judge_phase(Life& life, Time now) {
+  const bool is_first = life.beats.empty();
+  if (!is_predictable(life)) {
+    life.phase.reset();
+    return;
+  }
+  if (is_first) {
+    const Time latest = life.started + (life.options.first_beat == FirstBeat::now ? Span{0} : life.interval());
+    if (now != away_to_ && now > up(latest)) object("G14", &life, now, "the first beat came after the first interval");
+    if (now != away_to_) life.phase = now;
+    return;
+  }
+  const SentBeat& last = life.beats.back();
+  if (!life.phase || last.fate != SentBeat::Fate::acknowledged || now == away_to_) return;
+  const Span off = (now - *life.phase) % life.interval();
+  const bool is_on_grid = off < 2 * tick() || off > life.interval() - 2 * tick();
+  const bool is_held_off = now == last.decided || now <= up(last.sent + life.floor);
+  if (!is_on_grid && !is_held_off) object("G7", &life, now, "a regular beat off its grid");
+}
+
+// It runs: something must be in flight, or come in time.
+inline void Model::judge_waiting(Life& life, Time now) {
+  if (!life.beats.empty()) {
+    SentBeat& last = life.beats.back();
+    if (last.fate == SentBeat::Fate::open && up(last.deadline) <= now) {
+      last.fate = SentBeat::Fate::timed_out;
+      last.decided = now;
+    }
+  }
+  life.was_stuck = life.was_stuck || life.is_stuck();
+  if (!life.keeps_beating() && !life.is_unsure && now >= life.limit() && !may_be_in_grace(life, now)) {
+    object("G16", &life, now, "runs after its validity has ended");
+  }
+  if (life.is_cancelled) object("G11", &life, now, "runs though its parent was cancelled");
+  if (life.group >= 0 && has_failed(life.group))
+    object("F25", &life, now, "runs though another of its group has failed");
+  if (!is_predictable(life)) return;
+  Time latest{};
+  if (life.beats.empty()) {
+    latest = up(life.started + life.interval());
+  } else if (const SentBeat& last = life.beats.back(); last.fate == SentBeat::Fate::open) {
+    return;
+  } else if (last.fate == SentBeat::Fate::acknowledged) {
+    latest = std::max(last.decided, last.sent + life.interval() + life.interval() / 2) + 2 * tick();
+  } else {
+    latest = std::max(last.decided + Span{life.options.backoff.maximum}, last.sent + life.floor) + 2 * tick();
+  }
+  if (now > latest) object("G7", &life, now, "no beat though one is due");
+}
+
+// After a time gap one fresh beat decides, which keeps the floor, and waits for its answer.
+inline bool Model::may_be_in_grace(const Life& life, Time now) const {
+  if (!life.gap_end) return false;
+  const Time back = std::max(*life.gap_end, away_to_);
+  if (plan_.is_limited() || life.was_held || life.is_gated())
+    return now <= back + 2min;  // another's ttl may have to pass
+  if (life.beats.empty()) return now <= back;
+  const SentBeat& last = life.beats.back();
+  if (last.fate == SentBeat::Fate::open) return now <= up(last.deadline);
+  return now <= up(std::max(back, last.sent + life.floor));
+}
+
+inline void Model::judge_end(Life& life, EndReason reason, Time now) {
+  switch (reason) {
+    case EndReason::stopped:
+      if (!life.may_be_stopped) object("G3", &life, now, "ended as stopped, and nobody had asked for it");
+      return;
+    case EndReason::shut_down:
+      if (!is_shut_down_) object("G3", &life, now, "ended as shut down, and the registry is open");
+      return;
+    case EndReason::parent_cancelled:
+      if (!life.may_be_cancelled && (life.group < 0 || !has_failed(life.group)))
+        object("G11", &life, now, "ended with its parent, which was not cancelled");
+      return;
+    case EndReason::gone:
+      if (!life.may_be_gone) object("G5", &life, now, "gone, and no answer said so");
+      return;
+    case EndReason::failed:
+      if (!life.may_fail && !life.options.max_consecutive_failures) {
+        object("F26", &life, now, "failed for good, and no answer said so");
+      }
+      return;
+    case EndReason::stalled: break;
+  }
+  if (life.keeps_beating()) object("G16", &life, now, "stalled though it was to go on");
+  if (!life.is_unsure && now < down(life.limit())) object("G16", &life, now, "stalled while it was valid");
+  judge_attempts(life, now);
+}
+
+// Every attempt it was owed came; after a gap, at least one fresh beat.
+inline void Model::judge_attempts(const Life& life, Time now) {
+  if (!is_predictable(life) || life.beats.empty()) return;
+  const bool was_away = away_to_ >= life.beats[life.acknowledged == 0 ? 0 : life.acknowledged - 1].sent;
+  const Span lateness = away_to_ - down(life.limit());
+  if (was_away && away_from_ < down(life.limit()) && lateness > Span{plan_.registry.gap_threshold}) {
+    const SentBeat& last = life.beats.back();
+    if (std::max(last.sent, last.deadline) <= away_from_) object("G18", &life, now, "no fresh beat after a time gap");
+  }
+  if (was_away || life.acknowledged == 0) return;
+  if (life.beats.size() - life.acknowledged < life.options.attempts) {
+    object("G17", &life, now, "stalled before it had all its attempts");
+  }
+}
+
+inline void Model::settle(Time now) {
+  settled_ = now;
+  for (Life& life : lives_) {
+    if (life.generation == 0) continue;
+    if (!life.ended) judge_waiting(life, now);
+    if (life.ended && !life.is_end_told) object("G3", &life, now, "its end was not told");
+    if (life.ended && life.has_token && !life.token_fired)
+      object("G16", &life, now, "ended, and its token has not fired");
+  }
+}
+
+}  // namespace heartbeat::simulation

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: BSL-1.0
+// The server's own view of a simulation: which sessions it keeps, and until when. It is what `valid()` is measured
+// against, and knows nothing of the library. Read next: model.hpp.
+#pragma once
+
+#include <algorithm>
+#include <map>
+#include <optional>
+
+#include "dice.hpp"
+
+namespace heartbeat::simulation {
+
+/// Time since the simulation's beginning.
+using Time = std::chrono::nanoseconds;
+
+class Server {
+ public:
+  /// A session is given to somebody, who knows it by `owner`; whoever had it before has lost it.
+  void grant(int id, int owner, Span ttl, Time now) { sessions_[id] = {owner, ttl, now + ttl}; }
+
+  /// A beat that has arrived: how long the session is kept from now on; no value: not known.
+  std::optional<Span> beat(int id, int owner, Time now) {
+    Session* session = find(id, owner, now);
+    if (session == nullptr) return std::nullopt;
+    // A promise stands, also when the next one is shorter.
+    session->kept_until = std::max(session->kept_until, now + session->ttl);
+    return session->ttl;
+  }
+
+  void close(int id, int owner, Time now) {
+    if (find(id, owner, now) != nullptr) sessions_.erase(id);
+  }
+
+  [[nodiscard]] bool keeps(int id, int owner, Time now) { return find(id, owner, now) != nullptr; }
+
+  void change_ttl(int id, Span ttl) {
+    const auto found = sessions_.find(id);
+    if (found != sessions_.end()) found->second.ttl = ttl;
+  }
+
+  // It breaks its promise: nobody can be blamed for believing in it.
+  void forget(int id) { sessions_.erase(id); }
+  void restart() { sessions_.clear(); }
+
+  /// While it is paused, time goes on and nothing is served.
+  void pause_until(Time until) { served_from_ = std::max(served_from_, until); }
+  [[nodiscard]] Time served_from() const { return served_from_; }
+
+ private:
+  struct Session {
+    int owner;
+    Span ttl;
+    Time kept_until;
+  };
+
+  Session* find(int id, int owner, Time now) {
+    const auto found = sessions_.find(id);
+    if (found == sessions_.end() || found->second.owner != owner || found->second.kept_until <= now) return nullptr;
+    return &found->second;
+  }
+
+  std::map<int, Session> sessions_;
+  Time served_from_{0};
+};
+
+}  // namespace heartbeat::simulation

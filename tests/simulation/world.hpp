@@ -1,0 +1,399 @@
+// SPDX-License-Identifier: BSL-1.0
+// A whole world in virtual time: a registry, its callers, a network and a server, all moved by one seed. The world
+// makes things happen and tells the model; the model objects. Read next: network.hpp, what happens to a call;
+// callers.hpp, what callers do; simulate.cpp, which runs many worlds.
+//
+//    busy   callers call, calls go wrong, the server forgets, the client is away
+//    calm   nothing goes wrong and nobody calls: every heartbeat must come to be valid, or have ended
+//    end    the registry is shut down or destroyed, perhaps inside a callback; what was never answered is answered now
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include <heartbeat/group.hpp>
+#include <heartbeat/registry.hpp>
+#include <heartbeat/testing/manual_clock.hpp>
+#include <heartbeat/testing/manual_executor.hpp>
+
+#include "model.hpp"
+
+template <>
+struct std::hash<heartbeat::simulation::SessionKey> {
+  std::size_t operator()(const heartbeat::simulation::SessionKey& key) const noexcept {
+    return static_cast<std::size_t>(key.id);
+  }
+};
+
+namespace heartbeat::simulation {
+
+using Handle = HeartbeatHandle<SessionKey, testing::ManualClock>;
+using WorldEvent = Event<SessionKey, testing::ManualClock>;
+
+/// The library under test, whichever form its transport has.
+class Subject {
+ public:
+  Subject() = default;
+  Subject(const Subject&) = delete;
+  Subject& operator=(const Subject&) = delete;
+  virtual ~Subject() = default;
+  virtual Handle start(SessionKey key, const LifeOptions& options, std::error_code& error) = 0;
+  virtual bool stop(int id) = 0;
+  virtual bool stop(int id, std::uint64_t generation) = 0;
+  virtual bool request_stop(int id) = 0;
+  virtual std::size_t stop_all() = 0;
+  virtual std::vector<SessionKey> sweep() = 0;
+  virtual bool shutdown(Duration grace) = 0;
+  virtual Statistics statistics() = 0;
+  virtual std::size_t size() = 0;
+  virtual std::optional<std::uint64_t> generation(int id) = 0;
+  virtual void make_group(std::stop_token parent) = 0;
+  virtual void drop_group() = 0;
+  virtual void start_in_group(SessionKey key, const LifeOptions& options, std::error_code& error) = 0;
+  virtual void stop_group() = 0;
+};
+
+class World {
+ public:
+  explicit World(const Plan& plan, std::ostream* trace = nullptr);
+  World(const World&) = delete;
+  World& operator=(const World&) = delete;
+  ~World();
+
+  /// Runs it all; empty, or what the model objected to.
+  std::string run();
+
+  // --- the transport (network.hpp)
+  void on_beat(const SessionKey& key, const BeatContext& context, BeatCompletion completion);
+  void on_batch(std::span<BeatRequest<SessionKey>> requests);
+  void on_close(const SessionKey& key, const BeatContext& context, CloseCompletion completion);
+  // --- the sink
+  void on_event(const WorldEvent& event);
+
+ private:
+  // A call that the transport has. It stays until the world ends, as its stop callback may run.
+  struct Call {
+    SessionKey key;
+    std::size_t number = 0;  // of the beat or the close, in the model
+    std::optional<BeatCompletion> beat;
+    std::optional<CloseCompletion> close;
+    std::optional<std::stop_callback<std::function<void()>>> when_cancelled;
+  };
+  // What a caller holds of one heartbeat.
+  struct Held {
+    std::optional<Handle> owner;
+    std::optional<Handle> watcher;  // sees, and does not own
+    std::optional<std::stop_callback<std::function<void()>>> when_ended;
+  };
+
+  [[nodiscard]] Time now() const { return clock_.now().time_since_epoch(); }
+  void trace(const std::string& text);
+  void at(Time time, std::function<void()> fn) {
+    executor_.run_at(testing::ManualClock::time_point{time}, std::move(fn));
+  }
+  void after(Span span, std::function<void()> fn) { at(now() + span, std::move(fn)); }
+
+  // --- time passes
+  void run_until(Time end);
+  [[nodiscard]] bool has_objection() const { return !model_.objection().empty(); }
+  void look_at_all();
+  void look_at(int owner);
+  void check_sums();
+  void every(Span about, std::function<void()> fn);
+  void end();
+  void check_calm();
+
+  // --- network.hpp
+  std::size_t take(const SessionKey& key, const BeatContext& context, BeatCompletion completion);
+  void send_off(std::size_t call);
+  void arrive(std::size_t call);
+  void answer(std::size_t call, BeatResult result, bool again);
+  void drop(std::size_t call);
+  void lose(std::size_t call);
+  [[nodiscard]] BeatResult serve(const Call& call);
+  [[nodiscard]] BeatResult acknowledged(Span ttl);
+  [[nodiscard]] Span delay();
+  [[nodiscard]] bool goes_wrong(double chance) { return !is_calm_ && dice_.chance(chance); }
+  void inside_callback(const char* what);
+
+  // --- callers.hpp
+  void do_something();
+  void call_soon();
+  [[nodiscard]] LifeOptions some_options();
+  void start_one();
+  void start_in_group();
+  void replace_group();
+  Life& begin(const LifeOptions& options, int id);
+  void begun(Life& life, std::uint64_t generation, bool has_watcher);
+  void start_badly();
+  void stop_by_key();
+  void stop_by_handle(bool wait);
+  void stop_an_old_generation();
+  void stop_everything();
+  void let_go_of_handle();
+  void detach();
+  void sweep();
+  void show_progress();
+  void cancel_a_parent();
+  void note_cancelled();
+  void ask_for_token();
+  void shut_down(Duration grace);
+  void destroy();
+  [[nodiscard]] int some_id() { return static_cast<int>(dice_.below(static_cast<std::uint64_t>(plan_.keys))); }
+  [[nodiscard]] int some_owner();
+  [[nodiscard]] Handle* handle_of(int owner);
+  void end_is_asked(Life& life) { life.may_be_stopped = true; }
+
+  const Plan plan_;
+  std::ostream* const trace_;
+  Dice dice_;
+  Model model_{plan_};
+  Server server_;
+  testing::ManualClock clock_;
+  testing::ManualExecutor executor_;
+  std::deque<Call> calls_;
+  std::map<int, Held> held_;     // by owner
+  std::vector<int> unfinished_;  // owners whose end was not told yet
+  std::set<int> broken_;         // owners whose session the server has taken away
+  std::vector<std::stop_source> parents_;
+  std::vector<int> cancelled_;    // owners whose parent was cancelled inside a callback that is still on the stack
+  std::multiset<int> replacing_;  // sessions whose heartbeat is being replaced
+  int stopping_all_ = 0;          // calls of stop_all on the stack
+  int group_ = -1;
+  std::stop_source group_parent_;
+  Time next_away_{-1};
+  bool is_calm_ = false;
+  bool is_over_ = false;  // the registry is gone
+  bool destroys_in_callback_ = false;
+  int depth_ = 0;                     // callbacks on the stack
+  std::unique_ptr<Subject> subject_;  // last: dies first
+};
+
+template <bool InBatches>
+struct Wire {
+  World* world;
+  void async_beat(const SessionKey& key, const BeatContext& context, BeatCompletion completion) requires(!InBatches) {
+    world->on_beat(key, context, std::move(completion));
+  }
+  void async_beat_batch(std::span<BeatRequest<SessionKey>> requests) requires InBatches { world->on_batch(requests); }
+  void async_close(const SessionKey& key, const BeatContext& context, CloseCompletion completion) {
+    world->on_close(key, context, std::move(completion));
+  }
+};
+
+template <bool InBatches>
+class SubjectWith final : public Subject {
+ public:
+  using Registry = HeartbeatRegistry<SessionKey, Wire<InBatches>, testing::ManualClock, testing::ManualExecutor>;
+
+  SubjectWith(World& world, const testing::ManualClock& clock, const testing::ManualExecutor& executor,
+              const RegistryOptions& options)
+      : registry_{Wire<InBatches>{&world}, clock, executor,
+                  [&world](const WorldEvent& event) { world.on_event(event); }, options} {}
+
+  Handle start(SessionKey key, const LifeOptions& options, std::error_code& error) override {
+    return registry_.start(key, options, error);
+  }
+  bool stop(int id) override { return registry_.stop({id, -1}); }
+  bool stop(int id, std::uint64_t generation) override { return registry_.stop({id, -1}, generation); }
+  bool request_stop(int id) override { return registry_.request_stop({id, -1}); }
+  std::size_t stop_all() override { return registry_.stop_all(); }
+  std::vector<SessionKey> sweep() override { return registry_.sweep(); }
+  bool shutdown(Duration grace) override { return registry_.shutdown(grace); }
+  Statistics statistics() override { return registry_.statistics(); }
+  std::size_t size() override { return registry_.size(); }
+  std::optional<std::uint64_t> generation(int id) override {
+    const auto status = registry_.status({id, -1});
+    return status ? std::optional{status->generation} : std::nullopt;
+  }
+  void make_group(std::stop_token parent) override { group_.emplace(registry_, std::move(parent)); }
+  void drop_group() override { group_.reset(); }
+  void start_in_group(SessionKey key, const LifeOptions& options, std::error_code& error) override {
+    group_->start(key, options, error);
+  }
+  void stop_group() override { group_->stop(); }
+
+ private:
+  Registry registry_;
+  std::optional<HeartbeatGroup<Registry>> group_;
+};
+
+inline World::World(const Plan& plan, std::ostream* trace)
+    : plan_{plan}, trace_{trace}, dice_{plan.seed ^ 0x5DEECE66DU}, executor_{clock_, plan.seed} {
+  if (plan_.in_batches) {
+    subject_ = std::make_unique<SubjectWith<true>>(*this, clock_, executor_, plan_.registry);
+  } else {
+    subject_ = std::make_unique<SubjectWith<false>>(*this, clock_, executor_, plan_.registry);
+  }
+}
+
+inline World::~World() {
+  subject_.reset();
+  held_.clear();
+  calls_.clear();
+}
+
+inline void World::trace(const std::string& text) {
+  if (trace_ != nullptr)
+    *trace_ << static_cast<double>(now().count()) / 1e9 << "  "
+            << std::string(2 * static_cast<std::size_t>(depth_), ' ') << text << '\n';
+}
+
+// --- time passes
+
+inline void World::run_until(Time end) {
+  while (!has_objection()) {
+    if (executor_.run_one()) {
+      note_cancelled();
+      look_at_all();
+      continue;
+    }
+    model_.settle(now());
+    if (!is_over_) check_sums();
+    const auto next = executor_.next_wake();
+    if (!next || next->time_since_epoch() > end) break;
+    Time then = next->time_since_epoch();
+    if (!is_calm_ && next_away_ >= Time{0} && next_away_ <= then) {
+      const Time back = then + dice_.between(10ms, 20s);
+      trace("away until " + std::to_string(back.count()));
+      model_.was_away(now(), back);
+      then = back;
+      next_away_ = then + dice_.about(2 * plan_.is_away_every);
+    }
+    clock_.reach(testing::ManualClock::time_point{then});
+  }
+  if (now() < end) clock_.reach(testing::ManualClock::time_point{end});
+}
+
+// First those whose end explains the ends of others.
+inline void World::look_at_all() {
+  for (const bool only_ended : {true, false}) {
+    for (const int owner : unfinished_) {
+      const Handle* handle = handle_of(owner);
+      const auto reason = handle == nullptr ? std::nullopt : handle->ended();
+      if (only_ended != (reason && is_failure(*reason))) continue;
+      look_at(owner);
+    }
+  }
+  std::erase_if(unfinished_, [&](int owner) {
+    const Life& life = model_.life({0, owner});
+    return life.ended && life.is_end_told;
+  });
+}
+
+inline void World::look_at(int owner) {
+  const Handle* handle = handle_of(owner);
+  Life& life = model_.life({0, owner});
+  if (handle == nullptr || handle->generation() != life.generation) return;
+  View view;
+  view.ended = handle->ended();
+  if (handle->valid_until() != testing::ManualClock::time_point::min()) {
+    view.valid_until = handle->valid_until().time_since_epoch();
+  }
+  model_.look(life, view, now());
+  const bool is_valid = life.valid_until && !life.ended && now() < *life.valid_until;
+  if (handle->valid() != is_valid) model_.object("G16", &life, now(), is_valid ? "not valid" : "valid");
+  if (is_valid && broken_.count(owner) == 0 && !server_.keeps(life.key.id, owner, now())) {
+    model_.object("G9", &life, now(), "valid, and the server keeps it no longer");
+  }
+}
+
+inline void World::check_sums() {
+  const Statistics s = subject_->statistics();
+  std::uint64_t ended = 0;
+  for (const std::uint64_t count : s.ended)
+    ended += count;
+  const auto check = [&](bool holds, const char* what) {
+    if (!holds) model_.object("sums", nullptr, now(), what);
+  };
+  check(s.started == s.running + ended, "started is not running + ended");
+  check(s.running == subject_->size(), "running is not size()");
+  check(s.sent == s.acknowledged + s.gone + s.failed + s.timed_out + s.discarded + s.in_flight, "sent does not add up");
+  check(s.in_flight <= s.in_flight_limit, "more in flight than the limit");
+  check(s.closes_wanted >= s.closes_done + s.closes_failed + s.closes_skipped, "closes do not add up");
+  check(s.started == model_.count_started(), "started is not what was started");
+  for (const EndReason reason : {EndReason::stopped, EndReason::parent_cancelled, EndReason::gone, EndReason::failed,
+                                 EndReason::stalled, EndReason::shut_down}) {
+    check(s.ended_for(reason) == model_.count_ended(reason), "the ends of a reason are not those that were seen");
+  }
+}
+
+inline void World::every(Span about, std::function<void()> fn) {
+  if (about == Span{0}) return;
+  after(dice_.about(2 * about) + 1ms, [this, about, fn = std::move(fn)] {
+    if (is_calm_) return;
+    fn();
+    every(about, fn);
+  });
+}
+
+inline std::string World::run() {
+  for (int i = 0; i < 3; ++i)
+    parents_.emplace_back();
+  every(plan_.forgets_every, [this] {
+    for (const int owner : unfinished_)
+      broken_.insert(owner);
+    server_.forget(some_id());
+  });
+  every(plan_.restarts_every, [this] {
+    for (const int owner : unfinished_)
+      broken_.insert(owner);
+    server_.restart();
+  });
+  every(plan_.pauses_every, [this] { server_.pause_until(now() + dice_.about(5s)); });
+  if (plan_.is_away_every > Span{0}) next_away_ = dice_.about(2 * plan_.is_away_every);
+  call_soon();
+  run_until(plan_.busy);
+  is_calm_ = true;
+  run_until(plan_.busy + 100s);  // longer than the longest ttl and interval together
+  if (!has_objection()) check_calm();
+  if (!has_objection()) end();
+  return model_.objection();
+}
+
+// Nothing has gone wrong for long: whoever runs is valid.
+inline void World::check_calm() {
+  if (is_over_ || plan_.registry.max_sends_per_second) return;
+  for (const int owner : unfinished_) {
+    const Life& life = model_.life({0, owner});
+    if (life.ended || life.is_gated() || life.is_stuck()) continue;
+    if (!life.valid_until || now() >= *life.valid_until)
+      model_.object("G7", &life, now(), "not valid though all is well");
+  }
+}
+
+inline void World::end() {
+  if (!is_over_) {
+    const std::uint64_t way = dice_.below(3);
+    if (way == 0) shut_down(Duration{dice_.between(0s, 5s)});
+    if (way == 1 && !unfinished_.empty()) {
+      destroys_in_callback_ = true;
+      run_until(now() + 1min);
+    }
+    if (!is_over_) destroy();
+  }
+  executor_.run_ready();
+  look_at_all();
+  for (std::size_t call = 0; call < calls_.size() && !has_objection(); ++call) {
+    if (dice_.chance(0.5)) answer(call, BeatResult::acknowledged(), false);
+    drop(call);
+    executor_.run_ready();
+  }
+  look_at_all();
+  model_.settle(now());
+  for (const Life& life : model_.lives()) {
+    if (life.generation != 0 && !life.ended) model_.object("G3", &life, now(), "the registry is gone, and it runs");
+  }
+}
+
+}  // namespace heartbeat::simulation
+
+#include "callers.hpp"  // IWYU pragma: export
+#include "network.hpp"  // IWYU pragma: export
