@@ -137,16 +137,17 @@ inline Action Lifecycle::acknowledged(const Moment&, const BeatRules& rules, Ins
   jeopardy_ = lapsed_ = grace_ = false;
   failures_ = attempt_ = 0;
 
+  // Of a told ttl the margin leaves half, but never more than of the ttl that was asked for.
   const std::int64_t ttl = told ? told->count() : rules.ttl;
-  const std::int64_t margin = std::min(rules.margin, ttl / 2);
-  validity_.store(add(send_time, ttl - margin), std::memory_order_release);
+  const std::int64_t validity = std::max(ttl - rules.margin, std::min(ttl / 2, rules.ttl - rules.margin));
+  validity_.store(add(send_time, validity), std::memory_order_release);
 
   float pace = 1.0F;
   if (told) {
     const auto configured = static_cast<double>(rules.interval);
     double wanted = configured;
     if (rules.follow_ttl) wanted *= static_cast<double>(ttl) / static_cast<double>(rules.ttl);
-    if (ttl < rules.ttl) wanted = std::min(wanted, static_cast<double>((ttl - margin) / (rules.attempts + 1)));
+    if (ttl < rules.ttl) wanted = std::min(wanted, static_cast<double>(validity / (rules.attempts + 1)));
     pace = static_cast<float>(std::max(wanted, static_cast<double>(rules.floor)) / configured);
   }
   schedule_regular(rules, send_time, pace, action, random);
