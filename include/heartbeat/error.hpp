@@ -40,6 +40,9 @@ enum class errc {
   event_capacity_not_positive,
   max_in_flight_not_positive,
   max_sends_per_second_not_positive,
+  unknown_choice,  ///< a number in place of an enumerator
+  threads_not_positive,
+  blocking_threads_not_positive,
 
   // Why a beat failed, where the transport did not say.
   beat_timed_out = 60,  ///< no answer within the beat timeout
@@ -84,9 +87,14 @@ inline const char* message_of(errc code) noexcept {
     case errc::shards_not_power_of_two: return "shards must be a power of two between 1 and 256";
     case errc::tick_out_of_range: return "tick must be between 1 us and 1 s";
     case errc::gap_threshold_not_positive: return "gap_threshold must be greater than zero";
-    case errc::event_capacity_not_positive: return "event_capacity must be greater than zero";
+    case errc::event_capacity_not_positive: return "event_capacity must be between 1 and 1,000,000,000";
     case errc::max_in_flight_not_positive: return "max_in_flight must be greater than zero";
     case errc::max_sends_per_second_not_positive: return "max_sends_per_second must be between 1 and 1,000,000,000";
+    case errc::unknown_choice:
+      return "first_beat, if_running, on_stall, when_stalled, when_gone and when_ended must each be one of their "
+             "enumerators";
+    case errc::threads_not_positive: return "threads must be between 1 and 10,000";
+    case errc::blocking_threads_not_positive: return "blocking_threads must be between 1 and 10,000";
     case errc::beat_timed_out: return "no answer within the beat timeout";
     case errc::beat_dropped: return "the transport dropped the beat unanswered";
     case errc::transport_threw: return "the transport threw an exception";

@@ -114,7 +114,8 @@ struct RegistryOptions {
   Duration gap_threshold = std::chrono::seconds{1};
 
   /// How many ends, and as many other events, may wait for the sink. Ends beyond it are never dropped: `start` fails
-  /// with `errc::event_backlog` instead. Other events beyond it are dropped and counted. Greater than zero.
+  /// with `errc::event_backlog` instead. Other events beyond it are dropped and counted. 1 to 1,000,000,000; each takes
+  /// 24 bytes from the start on, if there is a sink.
   std::size_t event_capacity = 65'536;
 
   /// How many beats and closes may be in flight at once, so that a slow server cannot eat memory. What waits for its
@@ -184,6 +185,14 @@ template <class C>
   return errc{};
 }
 
+// A number that was read from somewhere may be none of the enumerators.
+template <class C>
+[[nodiscard]] constexpr bool has_unknown_choice(const HeartbeatOptions<C>& options) noexcept {
+  return options.first_beat > FirstBeat::now || options.if_running > IfRunning::replace ||
+         options.on_stall > OnStall::keep_beating || options.when_stalled > OnEnd::leave ||
+         options.when_gone > OnEnd::leave || options.when_ended > OnEnd::leave;
+}
+
 }  // namespace detail
 
 /// The rule that these options break, or `errc{}` if they keep all of them. Constant expressions are welcome.
@@ -197,13 +206,13 @@ template <class C>
   const auto failures = options.max_consecutive_failures.value_or(1);
   if (failures == 0 || failures > 255) return errc::max_consecutive_failures_not_positive;
   if (options.progress_within && options.progress_within->count() <= 0) return errc::progress_within_not_positive;
-  return errc{};
+  return detail::has_unknown_choice(options) ? errc::unknown_choice : errc{};
 }
 
 /// The rule that these options break, or `errc{}`.
 [[nodiscard]] constexpr errc broken_rule(const RegistryOptions& options) noexcept {
   if (options.gap_threshold.count() <= 0) return errc::gap_threshold_not_positive;
-  if (options.event_capacity == 0) return errc::event_capacity_not_positive;
+  if (options.event_capacity == 0 || options.event_capacity > 1'000'000'000) return errc::event_capacity_not_positive;
   if (options.max_in_flight == 0) return errc::max_in_flight_not_positive;
   const std::uint32_t rate = options.max_sends_per_second.value_or(1);
   if (rate == 0 || rate > 1'000'000'000) return errc::max_sends_per_second_not_positive;
@@ -235,6 +244,7 @@ inline void backoff_maximum_below_initial() {}
 inline void backoff_multiplier_below_one() {}
 inline void max_consecutive_failures_not_positive() {}
 inline void progress_within_not_positive() {}
+inline void unknown_choice() {}
 }  // namespace rules
 
 template <class Options>
@@ -255,6 +265,7 @@ constexpr void an_option_breaks_a_rule(errc rule) {
     case errc::backoff_multiplier_below_one: return rules::backoff_multiplier_below_one();
     case errc::max_consecutive_failures_not_positive: return rules::max_consecutive_failures_not_positive();
     case errc::progress_within_not_positive: return rules::progress_within_not_positive();
+    case errc::unknown_choice: return rules::unknown_choice();
     default: return;
   }
 }

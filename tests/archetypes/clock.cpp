@@ -94,6 +94,21 @@ BOOST_AUTO_TEST_CASE(what_is_valid_for_a_part_of_a_unit_is_not_valid_for_the_who
   BOOST_CHECK(handle.valid_until() == SmallestClock::time_point{29s});
 }
 
+// In nanoseconds, the first and the last moment of a coarser clock cannot be written.
+BOOST_AUTO_TEST_CASE(the_ends_of_its_time_are_judged_like_any_other_moment) {
+  ManualClock source;
+  ManualExecutor executor{source};
+  Registry registry{{}, SmallestClock{source}, MillisecondExecutor{executor}};
+  std::error_code error;
+
+  const auto none = registry.start(7, {.granted_at = SmallestClock::time_point::max()}, error);
+  const auto old = registry.start(8, {.granted_at = SmallestClock::time_point::min()});
+
+  BOOST_TEST((error == heartbeat::errc::granted_in_the_future));
+  BOOST_TEST(!none);
+  BOOST_CHECK(old.valid_until() == SmallestClock::time_point{29s});  // time begins with the clock's epoch
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace

@@ -2,6 +2,7 @@
 // A manager of sessions against a real server: opening, keeping, closing, and what reaches the program when something
 // fails. What happens to sessions that are gone is in reopening.cpp.
 #include <chrono>
+#include <cmath>
 #include <memory>
 #include <optional>
 #include <string>
@@ -181,11 +182,53 @@ BOOST_FIXTURE_TEST_CASE(options_that_break_a_rule_are_refused_before_anything_is
   BOOST_TEST(server.opened() == 0);
 }
 
-BOOST_AUTO_TEST_CASE(options_of_the_manager_are_checked_too) {
-  const auto channel = channel_to("127.0.0.1:1");
+BOOST_FIXTURE_TEST_CASE(each_nonsense_value_of_a_session_is_refused_in_words, Fixture) {
+  using Seconds = std::chrono::duration<double>;
+  std::vector<std::pair<std::string, SessionOptions<>>> cases;
+  for (const heartbeat::Duration value :
+       {heartbeat::Duration{}, heartbeat::Duration{-1s}, heartbeat::Duration{999us},
+        heartbeat::Duration{std::chrono::hours::min()}, heartbeat::Duration{Seconds{std::nan("")}},
+        heartbeat::Duration{heartbeat::typedb::longest_idle_timeout + 1ns},
+        heartbeat::Duration{std::chrono::hours::max()}, heartbeat::Duration{Seconds{HUGE_VAL}}})
+    cases.push_back({"idle_timeout must be", {.idle_timeout = value}});
+  cases.push_back({"type must be", {.type = static_cast<heartbeat::typedb::SessionType>(2)}});
+  cases.push_back({"type must be", {.type = static_cast<heartbeat::typedb::SessionType>(255)}});
 
-  BOOST_CHECK_THROW((SessionManager{channel, {.call_timeout = 0s}}), std::system_error);
-  BOOST_CHECK_THROW((SessionManager{channel, {.reopen = {.multiplier = 0.5}}}), std::system_error);
+  for (const auto& [words, options] : cases) {
+    std::error_code error;
+    std::string text;
+
+    const auto none = manager.open("orders", options, error, &text);
+
+    BOOST_TEST(!none);
+    BOOST_CHECK(error == std::errc::invalid_argument);
+    BOOST_TEST(text.starts_with(words), text);
+    BOOST_CHECK_EXCEPTION(
+        static_cast<void>(manager.open("orders", options)), std::system_error,
+        [&](const std::system_error& thrown) { return std::string{thrown.what()}.starts_with(words); });
+  }
+  BOOST_TEST(server.opened() == 0);
+  BOOST_TEST(manager.size() == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(options_of_the_manager_are_checked_too) {
+  const auto refusal = [](heartbeat::typedb::ManagerOptions<> options) -> std::string {
+    try {
+      const SessionManager manager{channel_to("127.0.0.1:1"), std::move(options)};
+    } catch (const std::system_error& error) {
+      return error.what();
+    }
+    return "taken";
+  };
+
+  for (const heartbeat::Duration value :
+       {heartbeat::Duration{}, heartbeat::Duration{-1s}, heartbeat::Duration{std::chrono::nanoseconds::min()}}) {
+    BOOST_TEST(refusal({.call_timeout = value}).starts_with("call_timeout must be"));
+    BOOST_TEST(refusal({.close_timeout = value}).starts_with("close_timeout must be"));
+    BOOST_TEST(refusal({.reopen = {.initial = value}}).find("backoff.initial must be") != std::string::npos);
+  }
+  BOOST_TEST(refusal({.reopen = {.multiplier = 0.5}}).find("backoff.multiplier must be") != std::string::npos);
+  BOOST_TEST(refusal({.registry = {.shards = 3}}).find("shards must be") != std::string::npos);
 }
 
 BOOST_FIXTURE_TEST_CASE(a_session_that_is_gone_reaches_the_program_in_every_way, Fixture) {

@@ -27,6 +27,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <ratio>
 #include <span>
 #include <system_error>
 #include <utility>
@@ -43,10 +44,16 @@
 
 namespace heartbeat::detail {
 
+/// Stops at 0 below and at `instant_never` above, also where a coarser clock says more than nanoseconds can.
 template <class C>
 [[nodiscard]] constexpr Instant to_instant(typename C::time_point at) noexcept {
-  const auto since_epoch = std::chrono::duration_cast<std::chrono::nanoseconds>(at.time_since_epoch()).count();
-  return since_epoch < 0 ? 0 : since_epoch;
+  using Span = typename C::duration;
+  const Span since_epoch = at.time_since_epoch();
+  if (since_epoch.count() < 0) return 0;
+  if constexpr (std::ratio_greater_v<typename Span::period, std::nano>) {
+    if (since_epoch >= std::chrono::duration_cast<Span>(std::chrono::nanoseconds::max())) return instant_never;
+  }
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(since_epoch).count();
 }
 
 template <class C>

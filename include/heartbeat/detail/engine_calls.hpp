@@ -94,12 +94,12 @@ auto Engine<Key, T, C, E>::start(Key&& key, const Options& options, ParentLink* 
       const MutexLock lock{home.mutex()};
       Record* found =
           home.find_running(record->hash, [&](const Record& other) { return key_of<Key>(other) == record->key; });
-      if (found != nullptr && options.if_running != IfRunning::refuse) {
+      if (const errc refusal = home.refusal(*record, found, options.if_running); refusal != errc{}) {
+        error = make_error_code(refusal);
+        home.unprepare(*record);
+      } else if (found != nullptr) {
+        if (options.if_running == IfRunning::replace) home.prepare(*record, rules);  // before the other is stopped
         running = RecordReference::to(*found);
-      } else if (found != nullptr || home.is_closed() || home.has_backlog()) {
-        error = make_error_code(home.is_closed()   ? errc::shut_down
-                                : found != nullptr ? errc::already_running
-                                                   : errc::event_backlog);
       } else {
         home.insert(*record, rules, granted, started, effects);
         mine = RecordReference{record.release()};

@@ -164,7 +164,7 @@ class Lifecycle {
   Action acknowledged(const Moment& moment, const BeatRules& rules, Instant send_time, std::optional<Duration> told,
                       Random& random) noexcept;
   Action failed(const Moment& moment, const BeatRules& rules, Instant send_time, bool retry, Random& random) noexcept;
-  Action end_of_validity(const Moment& moment, const BeatRules& rules, Instant earliest_send) noexcept;
+  Action end_of_validity(const Moment& moment, const BeatRules& rules, std::optional<Instant> last_send) noexcept;
   Action next_send_due(const Moment& moment, const BeatRules& rules, Instant last_progress) noexcept;
   void schedule_regular(const BeatRules& rules, Instant send_time, float pace, bool was_retry, Action& action,
                         Random& random) noexcept;

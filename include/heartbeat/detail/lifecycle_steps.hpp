@@ -31,14 +31,14 @@ inline Action Lifecycle::due(const Moment& moment, const BeatRules& rules, const
                              Instant last_progress, Random& random) noexcept {
   Action action;
   if (state_ == State::ended) return action;
-  Instant earliest_send = 0;
+  std::optional<Instant> last_send;
   if ((state_ == State::sending || state_ == State::in_flight) && beat.deadline <= moment.now) {
     action = failed(moment, rules, beat.send_time, true, random);
     action.abandon_beat = true;
-    earliest_send = add(beat.send_time, rules.floor);
+    last_send = beat.send_time;
   }
   if (!action.end && !lapsed_ && !grace_ && is_over(moment)) {
-    const Action over = end_of_validity(moment, rules, earliest_send);
+    const Action over = end_of_validity(moment, rules, last_send);
     action.end = over.end;
     action.reason = over.reason;
     action.told |= over.told;
@@ -55,7 +55,8 @@ inline Action Lifecycle::due(const Moment& moment, const BeatRules& rules, const
   return action;
 }
 
-inline Action Lifecycle::end_of_validity(const Moment& moment, const BeatRules& rules, Instant earliest_send) noexcept {
+inline Action Lifecycle::end_of_validity(const Moment& moment, const BeatRules& rules,
+                                         std::optional<Instant> last_send) noexcept {
   Action action;
   if (rules.keep_beating) {
     lapsed_ = true;
@@ -63,7 +64,12 @@ inline Action Lifecycle::end_of_validity(const Moment& moment, const BeatRules& 
   } else if (moment.is_gap) {
     grace_ = true;
     action.told = mask_of(EventKind::time_gap);
-    if (state_ == State::waiting) next_send_ = std::max(moment.now, earliest_send);
+    if (state_ == State::waiting) {
+      // At once, but for the floor: a retry may follow a send of a moment ago, after the gap.
+      const bool is_long_ago = attempt_ == 0 && interval(rules) > rules.floor;
+      const Instant earliest = is_long_ago ? 0 : add(last_send.value_or(moment.now), rules.floor);
+      next_send_ = std::min(next_send_, std::max(moment.now, earliest));
+    }
   } else {
     return Action::ending(EndReason::stalled);
   }
@@ -88,7 +94,7 @@ inline Action Lifecycle::next_send_due(const Moment& moment, const BeatRules& ru
 }
 
 inline Action Lifecycle::waited_out(const Moment& moment, const BeatRules& rules) noexcept {
-  if (!grace_ && !lapsed_) return end_of_validity(moment, rules, 0);
+  if (!grace_ && !lapsed_) return end_of_validity(moment, rules, {});
   return grace_ ? Action::ending(EndReason::stalled) : Action{};
 }
 
@@ -136,16 +142,17 @@ inline Action Lifecycle::acknowledged(const Moment&, const BeatRules& rules, Ins
   const bool was_retry = attempt_ > 1;
   failures_ = attempt_ = 0;
 
+  // Of a told ttl the margin leaves half, but never more than of the ttl that was asked for.
   const std::int64_t ttl = told ? told->count() : rules.ttl;
-  const std::int64_t margin = std::min(rules.margin, ttl / 2);
-  validity_.store(add(send_time, ttl - margin), std::memory_order_release);
+  const std::int64_t validity = std::max(ttl - rules.margin, std::min(ttl / 2, rules.ttl - rules.margin));
+  validity_.store(add(send_time, validity), std::memory_order_release);
 
   float pace = 1.0F;
   if (told) {
     const auto configured = static_cast<double>(rules.interval);
     double wanted = configured;
     if (rules.follow_ttl) wanted *= static_cast<double>(ttl) / static_cast<double>(rules.ttl);
-    if (ttl < rules.ttl) wanted = std::min(wanted, static_cast<double>((ttl - margin) / (rules.attempts + 1)));
+    if (ttl < rules.ttl) wanted = std::min(wanted, static_cast<double>(validity / (rules.attempts + 1)));
     pace = static_cast<float>(std::max(wanted, static_cast<double>(rules.floor)) / configured);
   }
   schedule_regular(rules, send_time, pace, was_retry, action, random);

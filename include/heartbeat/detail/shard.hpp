@@ -84,8 +84,16 @@ class Shard final : public AnswerReceiver {
   void unpin() noexcept;
 
   // --- start
+  /// Why the record cannot be registered, beside the running one of its key that was found; `errc{}` if it can. Once it
+  /// was prepared, a running one has been stopped for it: then only a shutdown keeps it out.
+  [[nodiscard]] errc refusal(const Record& record, const Record* found, IfRunning if_running) const noexcept
+      HEARTBEAT_REQUIRES(mutex_);
+  /// Takes all that `insert` needs and might not get. Throws std::bad_alloc with nothing changed.
+  void prepare(Record& record, const BeatRules& rules) HEARTBEAT_REQUIRES(mutex_);
+  /// Gives it back, if it was taken.
+  void unprepare(Record& record) noexcept HEARTBEAT_REQUIRES(mutex_);
   /// Registers the record: afterwards it is in the index, with two references, one of them the caller's.
-  /// Throws std::bad_alloc with nothing changed. REQUIRES: no running record of that key.
+  /// Throws std::bad_alloc with nothing changed, unless it was prepared. REQUIRES: no running record of that key.
   void insert(Record& record, const BeatRules& rules, std::optional<Instant> granted, Instant now, Effects& effects)
       HEARTBEAT_REQUIRES(mutex_);
   [[nodiscard]] bool is_closed() const noexcept HEARTBEAT_REQUIRES(mutex_) { return is_closed_; }
@@ -253,6 +261,7 @@ class Shard final : public AnswerReceiver {
   TokenBucket tokens_again_ HEARTBEAT_GUARDED_BY(mutex_);
   KeyIndex<Record> index_ HEARTBEAT_GUARDED_BY(mutex_);
   RulesTable rules_ HEARTBEAT_GUARDED_BY(mutex_);
+  std::size_t prepared_ HEARTBEAT_GUARDED_BY(mutex_) = 0;  // records that are not in the index yet
   SlotPool slots_ HEARTBEAT_GUARDED_BY(mutex_);
   EventRing events_ HEARTBEAT_GUARDED_BY(mutex_);
   EndedList ended_ HEARTBEAT_GUARDED_BY(mutex_);                  // to be told

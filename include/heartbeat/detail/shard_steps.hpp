@@ -31,11 +31,31 @@ inline Shard::Shard(Core& core, const ShardPolicy& policy, Instant now, std::uin
 
 // --- start
 
+inline errc Shard::refusal(const Record& record, const Record* found, IfRunning if_running) const noexcept {
+  if (found != nullptr && if_running == IfRunning::reuse) return errc{};
+  if (is_closed_) return errc::shut_down;
+  if (found != nullptr && if_running == IfRunning::refuse) return errc::already_running;
+  return has_backlog() && record.rules == nullptr ? errc::event_backlog : errc{};
+}
+
+inline void Shard::prepare(Record& record, const BeatRules& rules) {
+  if (record.rules != nullptr) return;
+  chunks_.reserve(index_.size() + prepared_ + 1);
+  record.rules = &rules_.acquire(rules, *this);
+  ++prepared_;
+}
+
+inline void Shard::unprepare(Record& record) noexcept {
+  if (record.rules == nullptr) return;
+  std::exchange(record.rules, nullptr)->release();
+  --prepared_;
+}
+
 inline void Shard::insert(Record& record, const BeatRules& rules, std::optional<Instant> granted, Instant now,
                           Effects& effects) {
   saw(now);
-  chunks_.reserve(index_.size() + 1);
-  record.rules = &rules_.acquire(rules, *this);
+  prepare(record, rules);
+  --prepared_;
   pin();
   record.generation = last_generation_ += shards_;
   record.references.store(2, std::memory_order_relaxed);  // the index's and the caller's; published by the lock

@@ -6,13 +6,14 @@
 #include <concepts>
 #include <cstddef>
 #include <memory>
-#include <stdexcept>
+#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
 
 #include <heartbeat/boot_clock.hpp>
 #include <heartbeat/clock.hpp>
+#include <heartbeat/error.hpp>
 #include <heartbeat/executor.hpp>
 #include <heartbeat/executors/blocking_pool.hpp>
 #include <heartbeat/executors/thread_loop.hpp>
@@ -20,11 +21,19 @@
 
 namespace heartbeat {
 
-/// How many threads a ThreadExecutor has. Each is greater than zero.
+/// How many threads a ThreadExecutor has. Each is 1 to 10,000.
 struct ThreadExecutorOptions {
   std::size_t threads = 1;           ///< of the engine: they never block
   std::size_t blocking_threads = 8;  ///< for blocking transports, stop callbacks and the event sink
 };
+
+/// The rule that these options break, or `errc{}`.
+[[nodiscard]] constexpr errc broken_rule(const ThreadExecutorOptions& options) noexcept {
+  constexpr std::size_t most = 10'000;  // a number that was meant otherwise must not take the machine down
+  if (options.threads == 0 || options.threads > most) return errc::threads_not_positive;
+  if (options.blocking_threads == 0 || options.blocking_threads > most) return errc::blocking_threads_not_positive;
+  return errc{};
+}
 
 /// An executor with threads of its own that waits by the clock `C`: BootClock, std::chrono::steady_clock, or one that
 /// tells when it was moved (`AnnouncingClock`).
@@ -39,7 +48,8 @@ class BasicThreadExecutor {
  public:
   using time_point = typename C::time_point;
 
-  /// Throws: std::system_error if a thread cannot be made; std::invalid_argument if an option is zero.
+  /// Throws: std::system_error for options that break a rule (`condition::bad_options`), and if a thread cannot be
+  /// made.
   BasicThreadExecutor() requires std::default_initializable<C> : BasicThreadExecutor{C{}, ThreadExecutorOptions{}} {}
 
   explicit BasicThreadExecutor(ThreadExecutorOptions options) requires std::default_initializable<C>
@@ -78,9 +88,8 @@ class BasicThreadExecutor {
   struct Threads {
     Threads(const C& clock, ThreadExecutorOptions options)
         : shared{std::make_shared<Shared>(clock)}, blocking_threads{options.blocking_threads} {
-      if (options.threads == 0) throw std::invalid_argument{"ThreadExecutorOptions::threads must be greater than zero"};
-      if (options.blocking_threads == 0) {
-        throw std::invalid_argument{"ThreadExecutorOptions::blocking_threads must be greater than zero"};
+      if (const errc rule = broken_rule(options); rule != errc{}) {
+        throw std::system_error{make_error_code(rule), "heartbeat::ThreadExecutor"};
       }
     }
 

@@ -512,6 +512,19 @@ BOOST_AUTO_TEST_CASE(a_beat_that_timed_out_while_away_is_followed_by_the_fresh_o
   check_state(subject, State::ready);
 }
 
+// The beat that was ready before the gap may be sent, and fail, before the end of validity is looked at.
+BOOST_AUTO_TEST_CASE(the_fresh_beat_keeps_the_floor_after_one_of_a_moment_ago) {
+  Subject subject;
+  subject.bring_to(State::ready);
+  (void)subject.claim(100 * s);
+  (void)subject.fail(100 * s);
+
+  BOOST_TEST(subject.due_after_gap(100 * s) == tells({EventKind::time_gap}));
+
+  check_state(subject, State::waiting);
+  BOOST_TEST(subject.armed_at() == 100 * s + 100 * ms);
+}
+
 BOOST_AUTO_TEST_CASE(a_gap_that_left_it_valid_changes_nothing) {
   Subject subject;
   subject.bring_to(State::in_flight);

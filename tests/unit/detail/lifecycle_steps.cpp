@@ -129,6 +129,23 @@ BOOST_AUTO_TEST_CASE(a_ttl_shorter_than_the_margin_keeps_half_of_it) {
   BOOST_CHECK(subject.life.valid_until() == 500 * ms);
 }
 
+// A margin may be most of the ttl; it once shrank to half of it with the first acknowledgement.
+BOOST_AUTO_TEST_CASE(a_margin_above_half_of_the_ttl_is_kept_whole) {
+  Subject subject;
+  subject.rules.margin = 20 * s;
+  (void)subject.start(0);
+  subject.send(0);
+
+  (void)subject.acknowledge(0);
+  BOOST_CHECK(subject.life.valid_until() == 10 * s);
+  (void)subject.send(5 * s);
+  (void)subject.acknowledge(5 * s, 29s);
+  BOOST_CHECK(subject.life.valid_until() == 15 * s);
+  (void)subject.send(10 * s);
+  (void)subject.acknowledge(10 * s, 40s);
+  BOOST_CHECK(subject.life.valid_until() == 30 * s);
+}
+
 BOOST_AUTO_TEST_CASE(the_floor_outranks_the_shortest_ttl) {
   Subject subject;
   (void)subject.start(0);

@@ -120,7 +120,10 @@ class Walk {
       --acknowledgements_left;
       sends_since_acknowledged = 0;
       const std::int64_t told = ttl ? ttl->count() : rules.ttl;
-      BOOST_REQUIRE(until == send_time + told - std::min(rules.margin, told / 2));
+      const std::int64_t asked = rules.ttl - rules.margin;
+      const std::int64_t left = told - rules.margin;  // a shorter ttl leaves half of itself, but never more than asked
+      const std::int64_t validity = told >= rules.ttl ? left : std::min(asked, std::max(left, told / 2));
+      BOOST_REQUIRE(until == send_time + validity);
       BOOST_REQUIRE(tells_ttls_ || !last_until_ || *until >= *last_until_);
     } else {
       BOOST_REQUIRE(until == last_until_);  // nothing else prolongs it

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <fstream>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <mutex>
 #include <stdexcept>
@@ -468,9 +469,27 @@ BOOST_AUTO_TEST_CASE(each_arming_is_run_cancelled_or_dropped_once) {
   BOOST_TEST(armed == ended);
 }
 
-BOOST_AUTO_TEST_CASE(an_executor_without_threads_is_refused) {
-  BOOST_CHECK_THROW(ThreadExecutor{ThreadExecutorOptions{.threads = 0}}, std::invalid_argument);
-  BOOST_CHECK_THROW(ThreadExecutor{(ThreadExecutorOptions{.blocking_threads = 0})}, std::invalid_argument);
+BOOST_AUTO_TEST_CASE(a_number_of_threads_that_makes_no_sense_is_refused_and_named) {
+  constexpr std::size_t greatest = std::numeric_limits<std::size_t>::max();
+  const auto refusal = [](ThreadExecutorOptions options) {
+    try {
+      const ThreadExecutor executor{options};
+    } catch (const std::system_error& error) {
+      return error.code();
+    }
+    return std::error_code{};
+  };
+
+  for (const std::size_t count : {std::size_t{0}, std::size_t{10'001}, greatest / 2, greatest}) {
+    const std::error_code threads = refusal({.threads = count});
+    const std::error_code blocking = refusal({.blocking_threads = count});
+    BOOST_CHECK(threads == heartbeat::errc::threads_not_positive);
+    BOOST_CHECK(blocking == heartbeat::errc::blocking_threads_not_positive);
+    BOOST_CHECK(threads == heartbeat::condition::bad_options && blocking == heartbeat::condition::bad_options);
+    BOOST_TEST(threads.message().starts_with("threads must be"));
+    BOOST_TEST(blocking.message().starts_with("blocking_threads must be"));
+  }
+  BOOST_CHECK(broken_rule(ThreadExecutorOptions{.threads = 10'000, .blocking_threads = 10'000}) == heartbeat::errc{});
 }
 
 // A manual clock that counts how often it is read.

@@ -166,7 +166,7 @@ class BasicSessionManager {
   grpc::Status blocking_call(Method method);
   grpc::Status ensure_database(const std::string& name);
 
-  std::error_code broken_rule_of(const Options& options) const;
+  std::error_code broken_rule_of(const Options& options, std::string* text) const;
   HeartbeatOptions<C> heartbeat_options(const Options& options, typename C::time_point granted_at) const;
   Task begin_beating(const std::shared_ptr<Record>& record, const SessionId& id, typename C::time_point granted_at,
                      std::error_code& error);

@@ -22,12 +22,15 @@ E BasicSessionManager<Stub, C, E>::default_executor(const C& clock) {
 
 template <class Stub, Clock C, class E>
 ManagerOptions<C> BasicSessionManager<Stub, C, E>::checked(ManagerOptions<C> options) {
-  if (options.call_timeout.count() <= 0 || options.close_timeout.count() <= 0) {
-    throw std::system_error{make_error_code(std::errc::invalid_argument), "a timeout must be greater than zero"};
-  }
+  const auto invalid = [](const char* words) {
+    return std::system_error{make_error_code(std::errc::invalid_argument), words};
+  };
+  if (options.call_timeout.count() <= 0) throw invalid("call_timeout must be greater than zero");
+  if (options.close_timeout.count() <= 0) throw invalid("close_timeout must be greater than zero");
   HeartbeatOptions<C> heartbeat;
   heartbeat.backoff = options.reopen;
-  if (const errc rule = broken_rule(heartbeat); rule != errc{}) throw std::system_error{make_error_code(rule)};
+  const errc rule = broken_rule(heartbeat);
+  if (rule != errc{}) throw std::system_error{make_error_code(rule), "the backoff called reopen"};
   return options;
 }
 
@@ -101,8 +104,8 @@ void BasicSessionManager<Stub, C, E>::describe(typename OpenRpc::Request& reques
 template <class Stub, Clock C, class E>
 Session<C> BasicSessionManager<Stub, C, E>::open(std::string database, Options options, std::error_code& error,
                                                  std::string* text) {
-  error = broken_rule_of(options);
   if (text != nullptr) text->clear();
+  error = broken_rule_of(options, text);
   if (error) return {};
   const typename Ledger::Use use{*ledger_};
   if (!use) error = make_error_code(errc::shut_down);
@@ -134,9 +137,15 @@ Session<C> BasicSessionManager<Stub, C, E>::open(std::string database, Options o
 // --- From a granted session to a beating heart.
 
 template <class Stub, Clock C, class E>
-std::error_code BasicSessionManager<Stub, C, E>::broken_rule_of(const Options& options) const {
+std::error_code BasicSessionManager<Stub, C, E>::broken_rule_of(const Options& options, std::string* text) const {
   const Duration idle = options.idle_timeout.value_or(default_idle_timeout);
+  const char* invalid = nullptr;
   if (idle < Duration{std::chrono::milliseconds{1}} || idle > Duration{longest_idle_timeout}) {
+    invalid = "idle_timeout must be between 1 ms and longest_idle_timeout";
+  }
+  if (options.type > SessionType::schema) invalid = "type must be data or schema";
+  if (invalid != nullptr) {
+    if (text != nullptr) *text = invalid;
     return make_error_code(std::errc::invalid_argument);
   }
   const errc rule = broken_rule(options.heartbeat.value_or(heartbeat_of(options)), options_.registry.tick);

@@ -1,0 +1,466 @@
+// SPDX-License-Identifier: BSL-1.0
+// Any sequence of what may happen to a registry, in virtual time: starts, stops, sweeps, signs of progress, cancelled
+// parents, answers good, bad, late, twice and never, callbacks that call back, time that passes and time that jumps,
+// shutdown, and destruction with answers outstanding. After each step the registry must agree with a naive observer.
+// Read next: registry_model.hpp, what the observer knows.
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <iterator>
+#include <list>
+#include <map>
+#include <optional>
+#include <stdexcept>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include <heartbeat/registry.hpp>
+#include <heartbeat/testing/manual_executor.hpp>
+
+#include "input.hpp"
+#include "registry_model.hpp"
+
+namespace {
+
+using namespace std::chrono_literals;
+using namespace heartbeat::fuzz;
+using heartbeat::BeatCompletion;
+using heartbeat::BeatContext;
+using heartbeat::BeatResult;
+using heartbeat::CloseCompletion;
+using heartbeat::EventKind;
+using heartbeat::IfRunning;
+using heartbeat::OnEnd;
+using heartbeat::RegistryOptions;
+using heartbeat::testing::ManualExecutor;
+
+class Scene;
+
+struct Server {
+  Scene* scene;
+  void async_beat(const int& key, const BeatContext& context, BeatCompletion completion);
+  void async_close(const int& key, const BeatContext& context, CloseCompletion completion);
+};
+
+using Registry = heartbeat::HeartbeatRegistry<int, Server, ManualClock, ManualExecutor>;
+
+constexpr std::size_t keys = 4;
+
+// Later than that, 100 years more cannot be written as a number of nanoseconds.
+constexpr Time latest{Span{std::int64_t{1} << 62}};
+
+[[nodiscard]] RegistryOptions drawn_registry_options(Input& input) {
+  RegistryOptions options{.seed = input.byte(), .shards = 1U + input.byte() % 2U};
+  options.gap_threshold = input.one_of<Span>({1s, 1ms, 1h, 1ns});
+  options.event_capacity = input.one_of<std::size_t>({64, 1, 3});
+  options.max_in_flight = input.one_of<std::size_t>({64, 1, 2, 3});
+  options.tick = input.one_of<Span>({1ms, 1us, 100ms, 1s});
+  options.max_sends_per_second = input.one_of<std::optional<std::uint32_t>>({std::nullopt, 1U, 20U, 1000U});
+  return options;
+}
+
+[[nodiscard]] Options drawn_options(Input& input, Time now) {
+  Options options;
+  const Span interval = input.one_of<Span>({5s, 20ms, 50ms, 1s, 1h, 30 * 24h});
+  options.interval = interval;
+  options.ttl = interval * input.one_of({6, 2, 3, 20, 1});
+  options.backoff = {.initial = interval / 16, .maximum = interval};
+  const std::uint8_t behaviour = input.byte();
+  options.first_beat = (behaviour & 1U) != 0 ? heartbeat::FirstBeat::now : heartbeat::FirstBeat::spread;
+  options.on_stall = (behaviour & 2U) != 0 ? heartbeat::OnStall::keep_beating : heartbeat::OnStall::end;
+  options.when_ended = (behaviour & 4U) != 0 ? OnEnd::leave : OnEnd::close;
+  options.when_stalled = (behaviour & 8U) != 0 ? OnEnd::leave : OnEnd::close;
+  options.when_gone = (behaviour & 16U) != 0 ? OnEnd::close : OnEnd::leave;
+  options.follow_server_ttl = (behaviour & 32U) != 0;
+  options.if_running = static_cast<IfRunning>((behaviour >> 6U) % 3U);
+  const std::uint8_t rarer = input.byte();
+  if ((rarer & 1U) != 0) options.beat_timeout = input.one_of<Span>({interval / 4, Span{options.ttl}, 1ns});
+  if ((rarer & 2U) != 0) options.safety_margin = Span{options.ttl} / 8;
+  if ((rarer & 4U) != 0) options.attempts = 1U + input.byte() % 9U;
+  if ((rarer & 8U) != 0) options.floor = input.one_of<Span>({interval, interval / 10, 1ns});
+  if ((rarer & 16U) != 0) options.max_consecutive_failures = 1U + input.byte() % 3U;
+  if ((rarer & 32U) != 0) options.progress_within = interval * (1 + input.byte() % 3);
+  if ((rarer & 64U) != 0) options.granted_at = std::max(Time{}, now - Span{input.length(40)});
+  if ((rarer & 128U) != 0) options.granted_at = now + Span{input.length(40)};
+  return options;
+}
+
+class Scene {
+ public:
+  explicit Scene(Input& input)
+      : input_{input},
+        options_{drawn_registry_options(input)},
+        executor_{clock_, input.byte()},
+        has_sink_{input.flag()} {
+    Registry::Sink sink;
+    if (has_sink_) sink = [this](const Registry::EventType& event) { on_event(event); };
+    registry_.emplace(Server{this}, clock_, executor_, sink, options_);
+  }
+
+  ~Scene() {
+    registry_.reset();
+    while (!held_.empty())  // answers that come too late find memory, and nobody
+      answer(held_.back().life == nullptr ? 0 : input_.below(10));
+  }
+
+  Scene(const Scene&) = delete;
+  Scene& operator=(const Scene&) = delete;
+
+  void step() {
+    switch (input_.below(16)) {
+      case 0:
+      case 1:
+      case 2: start(); break;
+      case 3: stop(); break;
+      case 4:
+      case 5:
+      case 6: run(); break;
+      case 7: clock_.advance(std::min(Span{input_.length(62)}, latest - clock_.now())), has_jumped_ = true; break;
+      case 8:
+      case 9: answer(input_.below(10)); break;
+      case 10: sweep(); break;
+      case 11: progress(); break;
+      case 12: cancel_parent(); break;
+      case 13: run_some(); break;
+      case 14: look(); break;
+      default: rare();
+    }
+    check();
+  }
+
+  // Whatever has happened: with a server that answers, and time, what still lives is well.
+  void settle() {
+    is_quiet_ = true;
+    while (!held_.empty())
+      answer(0);
+    Span longest{};
+    for (const Life& life : lives_)
+      if (life.is_running()) longest = std::max(longest, Span{life.options().ttl});
+    for (Life& life : lives_) {
+      if (Span{life.options().interval} * 50 >= longest) continue;
+      life.stop_is_asked();
+      life.handle().stop();
+    }
+    if (2 * longest > latest - clock_.now()) return;
+    const Time end = clock_.now() + 2 * longest;
+    run_for(2 * longest);
+    check();
+    if (clock_.now() < end) return;  // too much to do
+    for (Life& life : lives_) {
+      const bool is_gated = life.options().progress_within.has_value();
+      require(!life.is_running() || is_gated || options_.max_sends_per_second || life.handle().valid(),
+              "what lives with a server that answers is valid");
+    }
+  }
+
+  void finish() {
+    for (Life& life : lives_)
+      life.is_shut_down();
+    is_shut_down_ = true;
+    registry_.reset();
+    executor_.run_ready();
+    for (const Life& life : lives_)
+      life.check_over(has_sink_);
+  }
+
+  // --- the transport
+
+  void on_beat(int key, const BeatContext& context, BeatCompletion completion) {
+    Life* const life = latest_[static_cast<std::size_t>(key)];
+    require(registry_.has_value() && life != nullptr, "no beat is sent of what was never started");
+    const bool is_prompt = !has_jumped_ && options_.max_in_flight >= keys * 8 && !options_.max_sends_per_second;
+    life->sent(clock_.now(), context.timeout(), is_prompt);
+    ++calls_;
+    const std::size_t choice = is_quiet_ ? 0 : input_.below(16);
+    if (choice == 10) {
+      life->answered(life->beats(), clock_.now(), BeatResult::failed({}), [] {});  // by the throw
+      throw std::runtime_error{"thrown"};
+    }
+    if (choice == 11) call_back();
+    if (choice == 12) static_cast<void>(context.stop_token());
+    held_.push_back({life, life->beats(), std::move(completion), std::nullopt});
+    if (choice < 10) answer_last(choice);
+  }
+
+  void on_close(CloseCompletion completion) {
+    require(registry_.has_value(), "nothing is closed after the end");
+    const std::size_t choice = is_quiet_ ? 0 : input_.below(8);
+    if (choice == 1) throw std::runtime_error{"thrown"};
+    held_.push_back({nullptr, 0, std::nullopt, std::move(completion)});
+    if (choice != 2) answer_last(choice);
+  }
+
+ private:
+  // A call that has not been answered: of a beat, or, without a life, a close.
+  struct Held {
+    Life* life;
+    std::uint64_t beat;
+    std::optional<BeatCompletion> beat_completion;
+    std::optional<CloseCompletion> close_completion;
+  };
+
+  // --- the sink
+
+  void on_event(const Registry::EventType& event) {
+    const auto found = by_generation_.find(event.generation);
+    require(found != by_generation_.end(), "what is told of was started");
+    found->second->told(event.kind == EventKind::ended, event.reason);
+    if (is_quiet_ || is_shut_down_) return;
+    const std::size_t choice = input_.below(16);
+    if (choice == 1) throw std::runtime_error{"thrown"};
+    if (choice == 2) call_back();
+  }
+
+  void call_back() {
+    switch (input_.below(5)) {
+      case 0: start(); break;
+      case 1: stop(); break;
+      case 2: sweep(); break;
+      case 3: progress(); break;
+      default: look();
+    }
+  }
+
+  // --- operations
+
+  void start() {
+    const int key = static_cast<int>(input_.below(keys));
+    Options options = drawn_options(input_, clock_.now());
+    const std::size_t parent = input_.below(8);
+    if (parent < parents_.size()) options.parent = parents_[parent].get_token();
+    const bool is_future = options.granted_at && *options.granted_at > clock_.now();
+    const std::error_code rule = is_future && broken_rule(options, options_.tick) == heartbeat::errc{}
+                                     ? make_error_code(heartbeat::errc::granted_in_the_future)
+                                     : make_error_code(broken_rule(options, options_.tick));
+    Life* const running = registry_->contains(key) ? latest_[static_cast<std::size_t>(key)] : nullptr;
+    const bool replaces = !rule && running != nullptr && options.if_running == IfRunning::replace && !is_shut_down_;
+    if (replaces) running->stop_is_asked();
+
+    std::error_code error;
+    Handle handle = registry_->start(key, options, error);
+
+    if (rule || is_shut_down_) {
+      require(error == (rule ? rule : make_error_code(heartbeat::errc::shut_down)), "a refusal says why");
+    } else if (error == heartbeat::errc::event_backlog) {
+      require(has_sink_, "without a sink nothing waits for it");
+      require(running == nullptr || running->is_running(), "a refused start changes nothing");
+    } else if (running != nullptr && options.if_running == IfRunning::refuse) {
+      require(error == heartbeat::errc::already_running, "a key runs once");
+    } else {
+      require(!error && handle, "nothing is refused without a reason");
+    }
+    require(static_cast<bool>(handle) == !error, "a handle, or an error");
+    if (error || !handle.owns()) return;
+    Life& life = lives_.emplace_back(std::move(handle), options, Span{options_.tick}, clock_.now());
+    by_generation_.emplace(life.handle().generation(), &life);
+    latest_[static_cast<std::size_t>(key)] = &life;
+    if (parent < parents_.size() && parents_[parent].stop_requested()) life.parent_is_cancelled();
+    if (parent < parents_.size()) children_[parent].push_back(&life);
+    if (input_.flag()) life.watch_token();
+  }
+
+  void stop() {
+    const int key = static_cast<int>(input_.below(keys));
+    Life* const life = latest_[static_cast<std::size_t>(key)];
+    const bool runs = life != nullptr && life->is_running();
+    if (runs) life->stop_is_asked();
+    bool did_end = false;
+    switch (input_.below(5)) {
+      case 0: did_end = registry_->stop(key); break;
+      case 1: did_end = registry_->request_stop(key); break;
+      case 2: did_end = life != nullptr && life->handle().stop(); break;
+      case 3: did_end = life != nullptr && registry_->stop(key, life->handle().generation()); break;
+      default:
+        require(life == nullptr || !registry_->stop(key, life->handle().generation() + 1), "another generation lives");
+        return;
+    }
+    require(did_end == runs, "stop says whether it ended something");
+    require(life == nullptr || !life->is_running(), "what was stopped has ended");
+  }
+
+  void run() {
+    Span longest = 1ms;
+    for (const Life& life : lives_)
+      if (life.is_running()) longest = std::max(longest, Span{life.options().interval});
+    run_for(longest * static_cast<int>(input_.below(40)) / 4);
+    if (has_jumped_) return;
+    for (const Life& life : lives_)
+      require(!life.is_overdue(clock_.now()), "what has stalled has ended");
+  }
+
+  // From timer to timer, a bounded number of them: one heartbeat may beat a million times while another one waits.
+  void run_for(Span span) {
+    const Time end = clock_.now() + std::min(span, latest - clock_.now());
+    for (int wakes = 0; wakes < 1000; ++wakes) {
+      executor_.run_ready();
+      const auto next = executor_.next_wake();
+      if (!next || *next > end) return static_cast<void>(executor_.run_until(end));
+      executor_.run_until(std::max(*next, clock_.now()));
+    }
+  }
+
+  void run_some() {
+    for (std::size_t left = input_.below(4); left != 0 && executor_.run_one(); --left) {
+    }
+  }
+
+  // Answers one of the calls that are held, somehow.
+  void answer(std::size_t choice) {
+    if (held_.empty()) return;
+    const std::size_t place = is_quiet_ ? 0 : input_.byte() % held_.size();
+    held_.splice(held_.end(), held_, std::next(held_.begin(), static_cast<std::ptrdiff_t>(place)));
+    answer_last(choice);
+  }
+
+  void answer_last(std::size_t choice) {
+    Held call = std::move(held_.back());
+    held_.pop_back();
+    if (call.life == nullptr) {
+      if (choice == 3) (*call.close_completion)(make_error_code(std::errc::io_error));
+      if (choice != 4) (*call.close_completion)({});
+      return;
+    }
+    const BeatResult result = drawn_result(*call.life, choice);
+    call.life->answered(call.beat, clock_.now(), result, [&] {
+      if (choice == 9) {
+        call.beat_completion.reset();
+      } else {
+        (*call.beat_completion)(result);
+        if (choice == 8) (*call.beat_completion)(BeatResult::gone());
+      }
+    });
+  }
+
+  BeatResult drawn_result(const Life& life, std::size_t choice) {
+    switch (choice) {
+      case 3: return BeatResult::gone();
+      case 4:
+      case 5:
+      case 9: return BeatResult::failed(make_error_code(std::errc::io_error), "no");
+      case 6: return BeatResult::failed({}, {}, input_.flag());
+      case 7: {
+        const Span ttl = life.options().ttl;
+        return BeatResult::acknowledged(input_.one_of<Span>(
+            {ttl, ttl / 2, ttl * 3, 0ns, -1s, 1ns, Span{input_.length(62)}, Span::max(), Span::min()}));
+      }
+      default: return BeatResult::acknowledged();
+    }
+  }
+
+  void sweep() {
+    std::vector<int> expected;
+    std::vector<Life*> running;
+    for (Life& life : lives_)
+      if (life.is_running()) running.push_back(&life);
+    std::vector<int> swept = registry_->sweep();
+    for (Life* life : running)
+      if (life->handle().ended() == heartbeat::EndReason::stalled) expected.push_back(life->handle().key());
+    std::sort(swept.begin(), swept.end());
+    std::sort(expected.begin(), expected.end());
+    require(swept == expected, "a sweep returns what it ended");
+  }
+
+  void progress() {
+    if (Life* life = latest_[input_.below(keys)]; life != nullptr) life->progress(clock_.now());
+  }
+
+  void cancel_parent() {
+    const std::size_t parent = input_.below(parents_.size());
+    for (Life* life : children_[parent])
+      life->parent_is_cancelled();
+    parents_[parent].request_stop();
+    if (!input_.flag()) return;
+    children_[parent].clear();
+    parents_[parent] = std::stop_source{};
+  }
+
+  void look() {
+    for (const auto& status : registry_->snapshot()) {
+      const Life* life = by_generation_.at(status.generation);
+      require(life->is_running(), "a snapshot shows what runs");
+    }
+  }
+
+  void rare() {
+    if (input_.byte() < 240) return run();
+    for (Life& life : lives_) {
+      life.stop_is_asked();
+      life.is_shut_down();
+    }
+    if (input_.flag()) {
+      registry_->stop_all();
+    } else {
+      is_shut_down_ = true;
+      registry_->shutdown(input_.one_of<Span>({0ns, 1s, 1h}));
+    }
+    require(registry_->size() == 0, "nothing is left");
+  }
+
+  // --- what must hold at any time
+
+  void check() {
+    const heartbeat::Statistics sums = registry_->statistics();
+    std::array<std::uint64_t, 6> ended{};
+    std::uint64_t running = 0;
+    for (Life& life : lives_) {
+      life.check(clock_.now());
+      if (const auto reason = life.handle().ended()) {
+        ++ended[static_cast<std::size_t>(*reason)];
+      } else {
+        ++running;
+      }
+    }
+    require(sums.started == lives_.size(), "all starts are counted");
+    require(sums.running == running && registry_->size() == running, "and all that runs");
+    require(sums.ended == ended, "and all ends, each once");
+    require(sums.sent == sums.acknowledged + sums.gone + sums.failed + sums.timed_out + sums.discarded + sums.in_flight,
+            "each beat came to one thing");
+    require(calls_ <= sums.sent, "what the transport was asked was counted");
+    require(sums.closes_done + sums.closes_failed + sums.closes_skipped <= sums.closes_wanted, "closes add up");
+    for (std::size_t key = 0; key < keys; ++key) {
+      const bool runs = latest_[key] != nullptr && latest_[key]->is_running();
+      require(registry_->contains(static_cast<int>(key)) == runs, "the index knows what runs");
+    }
+  }
+
+  Input& input_;
+  const RegistryOptions options_;
+  ManualClock clock_;
+  ManualExecutor executor_;
+  const bool has_sink_;
+  std::array<std::stop_source, 2> parents_;
+  std::array<std::vector<Life*>, 2> children_;
+  std::deque<Life> lives_;
+  std::map<std::uint64_t, Life*> by_generation_;
+  std::array<Life*, keys> latest_{};
+  std::list<Held> held_;
+  std::uint64_t calls_ = 0;
+  bool has_jumped_ = false;
+  bool is_quiet_ = false;
+  bool is_shut_down_ = false;
+  std::optional<Registry> registry_;
+};
+
+void Server::async_beat(const int& key, const BeatContext& context, BeatCompletion completion) {
+  scene->on_beat(key, context, std::move(completion));
+}
+
+void Server::async_close(const int&, const BeatContext&, CloseCompletion completion) {
+  scene->on_close(std::move(completion));
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  Input input{data, size};
+  Scene scene{input};
+  for (int steps = 0; !input.empty() && steps < 300; ++steps)
+    scene.step();
+  if (size % 4 != 0) scene.settle();  // else the end comes with everything under way
+  scene.finish();
+  return 0;
+}

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: BSL-1.0
+// Groups of one registry on many threads: members fail, the others are cancelled, parents are cancelled in the middle
+// of starts, members are stopped by key from aside, and whoever waits is woken. Read next: blocking_transport.cpp.
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <stop_token>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include <boost/test/unit_test.hpp>
+
+#include <heartbeat/group.hpp>
+#include <heartbeat/registry.hpp>
+#include <heartbeat/transports/function.hpp>
+
+#include "load.hpp"
+
+using namespace heartbeat::stress;  // NOLINT
+
+namespace {
+
+using AsyncBeat = std::function<void(const int&, const heartbeat::BeatContext&, heartbeat::BeatCompletion)>;
+using Registry = heartbeat::HeartbeatRegistry<int, heartbeat::FunctionTransport<AsyncBeat>>;
+using Group = heartbeat::HeartbeatGroup<Registry>;
+
+constexpr int threads = 4;
+constexpr int groups = 120;
+constexpr int members = 6;
+
+// What the threads of one test share.
+struct Scene {
+  AnsweringThread answers;
+  std::atomic<std::uint64_t> started{0};
+  Ends ends;
+  Registry registry{heartbeat::FunctionTransport<AsyncBeat>{
+                        [this](const int&, const heartbeat::BeatContext&, heartbeat::BeatCompletion completion) {
+                          answers.put(std::move(completion));
+                        }},
+                    [this](const Registry::EventType& event) { ends.note(event); }};
+
+  // How many members the group got.
+  int fill(Group& group, int first_key) {
+    int count = 0;
+    for (int i = 0; i < members; ++i) {
+      std::error_code error;
+      group.start(first_key + i, quick<Registry::Options>(), error);
+      if (!error) ++count;
+      if (error && error != heartbeat::errc::group_cancelled) throw std::system_error{error};
+    }
+    started += static_cast<std::uint64_t>(count);
+    return count;
+  }
+
+  void end() {
+    BOOST_TEST(registry.shutdown(generous));
+    check_sums(registry.statistics(), started);
+    BOOST_TEST(ends.count() == started.load());
+  }
+};
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(groups_and_parents)
+
+BOOST_AUTO_TEST_CASE(each_group_ends_as_one_and_wakes_whoever_waits) {
+  Scene scene;
+  std::atomic<int> wrong{0};
+
+  on_threads(threads, [&](int thread) {
+    for (int n = 0; n < groups * rounds(); ++n) {
+      const int first_key = (thread * groups * rounds() + n) * members;
+      Group group{scene.registry};
+      const int count = scene.fill(group, first_key);
+      if (n % 3 == 0) scene.registry.stop(first_key);  // a member less is no failure
+      if (n % 5 == 0) group.stop();
+      const auto first = group.wait();  // sooner or later the server forgets one of them
+      const auto all = group.failures();
+      const bool is_right = group.size() == 0 && first.has_value() == !all.empty() &&
+                            (!first || first->generation == all.front().generation) &&
+                            all.size() <= static_cast<std::size_t>(count);
+      wrong += is_right ? 0 : 1;
+    }
+  });
+
+  BOOST_TEST(wrong.load() == 0);
+  scene.end();
+}
+
+BOOST_AUTO_TEST_CASE(parents_are_cancelled_in_the_middle_of_starts) {
+  Scene scene;
+  std::atomic<int> survivors{0};
+
+  for (int n = 0; n < groups * rounds(); ++n) {
+    std::stop_source parent;
+    on_threads(3, [&](int thread) {
+      const int first_key = thread * members;
+      if (thread == 0) return static_cast<void>(parent.request_stop());
+      if (thread == 1) {
+        Group group{scene.registry, parent.get_token()};
+        scene.fill(group, first_key);
+        static_cast<void>(group.wait());
+        survivors += static_cast<int>(group.size());
+        return;
+      }
+      std::vector<Registry::Handle> mine;
+      for (int key = first_key; key < first_key + members; ++key) {
+        Registry::Options options = quick<Registry::Options>();
+        options.parent = parent.get_token();
+        mine.push_back(scene.registry.start(key, options));
+        scene.started += 1;
+      }
+      for (Registry::Handle& handle : mine) {  // each token fires by itself: the parent is cancelled, now or soon
+        std::atomic<bool> has_fired{false};
+        const std::stop_callback note{handle.stop_token(), [&] {
+                                        has_fired.store(true);
+                                        has_fired.notify_all();
+                                      }};
+        has_fired.wait(false);
+        survivors += handle.ended() ? 0 : 1;
+      }
+    });
+  }
+
+  BOOST_TEST(survivors.load() == 0);
+  scene.end();
+}
+
+BOOST_AUTO_TEST_SUITE_END()
