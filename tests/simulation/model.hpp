@@ -240,7 +240,8 @@ inline void Model::answered(const SessionKey& key, std::size_t beat, Time now, c
   const bool is_bad_ttl = result.ttl() && (result.ttl()->count() <= 0 || *result.ttl() >= Duration{Duration::longest});
   const bool is_acknowledged = result.kind() == BeatResult::Kind::acknowledged && !is_bad_ttl;
   const Span ttl = result.ttl() ? Span{*result.ttl()} : Span{one.options.ttl};
-  const Time until = mine.sent + ttl - std::min(one.margin, ttl / 2);
+  const Span asked = Span{one.options.ttl} - one.margin;
+  const Time until = mine.sent + std::max(ttl - one.margin, std::min(ttl / 2, asked));
   if (is_acknowledged && ttl != Span{one.options.ttl}) one.is_paced = true;
   if (counts == Counts::unsure) {
     mine.fate = SentBeat::Fate::unsure;
