@@ -192,7 +192,7 @@ bool Engine<Key, T, C, E>::stop(Record& record, bool wait) noexcept {
   if (!wait || CallbackFrame::is_inside()) return did_end;
   for (auto busy = record.busy.load(std::memory_order_acquire); busy != 0;
        busy = record.busy.load(std::memory_order_acquire)) {
-    record.busy.wait(busy, std::memory_order_acquire);
+    Threading::wait(record.busy, busy);
   }
   return did_end;
 }

@@ -98,13 +98,13 @@ inline void Shard::leave(Record& record, Effects& effects) noexcept {
     // Whoever waits holds a reference, so the record outlives both lines.
     record.references.fetch_add(1, std::memory_order_relaxed);
     record.busy.store(busy, std::memory_order_release);
-    record.busy.notify_all();
+    Threading::notify_all(record.busy);
     settle(record, effects);
     remove_reference(record, effects);
     return;
   }
   record.busy.store(busy, std::memory_order_release);
-  if (record.life.is_ended()) record.busy.notify_all();
+  if (record.life.is_ended()) Threading::notify_all(record.busy);
 }
 
 // No frame is left, no token to be fired: the end can be told, or the record let go.
