@@ -62,7 +62,10 @@ bool Engine<Key, T, C, E>::shutdown(Duration grace) noexcept {
       free_dead(effects);
     }
   }
-  while (fire_token()) {  // calls that wait for their tokens keep the gates from becoming empty
+  if (shard(0).gate().enter()) {  // else another shutdown is ahead of us; inside, it waits for what we fire
+    while (fire_token()) {        // calls that wait for their tokens keep the gates from becoming empty
+    }
+    if (shard(0).gate().leave()) gate_emptied();
   }
   const std::chrono::nanoseconds left{limit - now()};
   for (std::size_t i = 0; i < shard_count(); ++i) {
