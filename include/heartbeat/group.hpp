@@ -110,18 +110,18 @@ class HeartbeatGroup {
 
   /// All failures so far, in the order of their ends.
   [[nodiscard]] std::vector<Failure<Key>> failures() const {
-    std::map<std::uint32_t, Failure<Key>> found;  // not a sorted vector: a key can be copied, but need not be assigned
+    std::map<std::uint32_t, const Member*> failed;
     {
       const detail::MutexLock lock{mutex_};
       for (const Member& member : members_) {
-        if (auto failure = member.handle.failure())
-          found.emplace(link_->failure_order(*member.record), *std::move(failure));
+        const auto reason = member.handle.ended();
+        if (reason && is_failure(*reason)) failed.emplace(link_->failure_order(*member.record), &member);
       }
     }
-    std::vector<Failure<Key>> all;
-    all.reserve(found.size());
-    for (auto& [order, failure] : found)
-      all.push_back(std::move(failure));
+    std::vector<Failure<Key>> all;  // filled without the mutex: keys are the user's, and who has failed stays a member
+    all.reserve(failed.size());
+    for (const auto& [order, member] : failed)
+      all.push_back(*member->handle.failure());
     return all;
   }
 
