@@ -85,6 +85,8 @@ auto Engine<Key, T, C, E>::start(Key&& key, const Options& options, ParentLink* 
 
   std::unique_ptr<KeyedRecord<Key>> record = make_record(std::move(key), options, rules, group, hash, started);
   ParentLink* const parent = record->side ? record->side->parent : nullptr;
+  // Watched before the record can be found: no beat is claimed once the parent's request_stop has returned.
+  if (parent != nullptr && group == nullptr) parent->watch(options.parent.token());
   RecordReference mine;
   bool has_index_work = false;
   for (;;) {
@@ -113,10 +115,7 @@ auto Engine<Key, T, C, E>::start(Key&& key, const Options& options, ParentLink* 
   }
   if (!mine) return {};
   if (has_index_work) grow_index(home);
-  if (parent != nullptr) {
-    if (group == nullptr) parent->watch(options.parent.token());
-    if (parent->is_cancelled()) post_cancel(*parent);  // it may have been cancelled before we were in its list
-  }
+  if (parent != nullptr && parent->is_cancelled()) post_cancel(*parent);  // perhaps before we were in its list
   return {std::move(mine), false};
 }
 

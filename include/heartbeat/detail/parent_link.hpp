@@ -7,10 +7,10 @@
 // can never wait for a thread that waits for us. References: the owner (a group), each child's record, the posted work.
 // The last one away destroys the link; that is never done under a lock, nor inside the link's own callback.
 // The races, and what closes them:
-//   cancelled before a child is in the list: `start` looks at `is_cancelled` once more after inserting, and posts
-//   again; cancelled while a child's beat is claimed: each claim looks at `is_cancelled`, so none is claimed after the
-//   parent's `request_stop` has returned; the last reference goes while the parent's callback runs: the destructor
-//   waits for the callback, which therefore posts only what still has a reference.
+//   cancelled before a child is in the list: `start` watches the parent, inserts, looks at `is_cancelled` once more,
+//   and posts again; cancelled while a child's beat is claimed: each claim looks at `is_cancelled`, so none is claimed
+//   after the parent's `request_stop` has returned; the last reference goes while the parent's callback runs: the
+//   destructor waits for the callback, which therefore posts only what still has a reference.
 #pragma once
 
 #include <atomic>
