@@ -154,7 +154,11 @@ RecordReference Engine<Key, T, C, E>::find(const Key& key, std::uint64_t generat
 template <class Key, class T, class C, class E>
 bool Engine<Key, T, C, E>::end_now(Record& record, EndReason reason) noexcept {
   Shard& home = record.shard();
-  if (!home.gate().enter()) return false;  // shut down: everything has ended
+  if (!home.gate().enter()) {  // shut down: everything has ended, but news of it may still wait to be told
+    const MutexLock lock{home.mutex()};
+    home.discard_news(record);
+    return false;
+  }
   const Instant ended_at = now();
   Effects effects;
   Shard::Tokens tokens;
