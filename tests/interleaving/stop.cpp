@@ -79,6 +79,25 @@ BOOST_AUTO_TEST_CASE(the_engine_ends_it_at_the_same_time) {
   });
 }
 
+// One lane looks for the last time while it has the role of telling, another one's callback returns: the end that
+// waited for the callback is told by one of them.
+BOOST_AUTO_TEST_CASE(an_end_is_told_though_another_lane_was_telling) {
+  explore(
+      [](Scheduler& schedule) {
+        World world{schedule, {.workers = 0, .pool = 2}};
+        World::Options options = World::at_once();
+        options.granted_at = world.registry->clock().now();
+        auto beat = world.start(1, options);
+        const auto callback = world.when_it_ends(beat);
+        world.threads->advance(31s);
+
+        world.together({{"sweeper", [&] { static_cast<void>(world.registry->sweep()); }}});
+
+        world.comes_to_rest();
+      },
+      3'000);
+}
+
 BOOST_AUTO_TEST_CASE(the_handle_dies_while_another_stops_by_key) {
   explore([](Scheduler& schedule) {
     World world{schedule};
