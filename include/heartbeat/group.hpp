@@ -8,7 +8,6 @@
 #include <cstdint>
 #include <list>
 #include <map>
-#include <mutex>
 #include <optional>
 #include <stop_token>
 #include <system_error>
@@ -77,7 +76,7 @@ class HeartbeatGroup {
     if (!record) return;
     member.front() = {record.get(), Handle{std::move(record), engine_.clock(), false}};
     std::list<Member> forgotten;  // destroyed without the mutex: keys are the user's
-    const std::lock_guard lock{mutex_};
+    const detail::MutexLock lock{mutex_};
     forget_ended(forgotten);
     members_.splice(members_.end(), member);
   }
@@ -102,7 +101,7 @@ class HeartbeatGroup {
       if (!engine_.executor().help_until([&] { return living.load() == 0; })) throw_deadlock();
     } else {
       for (auto count = living.load(); count != 0; count = living.load())
-        living.wait(count);
+        detail::Threading::wait(living, count);
     }
     std::vector<Failure<Key>> all = failures();
     if (all.empty()) return std::nullopt;
@@ -111,18 +110,18 @@ class HeartbeatGroup {
 
   /// All failures so far, in the order of their ends.
   [[nodiscard]] std::vector<Failure<Key>> failures() const {
-    std::map<std::uint32_t, Failure<Key>> found;  // not a sorted vector: a key can be copied, but need not be assigned
+    std::map<std::uint32_t, const Member*> failed;
     {
-      const std::lock_guard lock{mutex_};
+      const detail::MutexLock lock{mutex_};
       for (const Member& member : members_) {
-        if (auto failure = member.handle.failure())
-          found.emplace(link_->failure_order(*member.record), *std::move(failure));
+        const auto reason = member.handle.ended();
+        if (reason && is_failure(*reason)) failed.emplace(link_->failure_order(*member.record), &member);
       }
     }
-    std::vector<Failure<Key>> all;
-    all.reserve(found.size());
-    for (auto& [order, failure] : found)
-      all.push_back(std::move(failure));
+    std::vector<Failure<Key>> all;  // filled without the mutex: keys are the user's, and who has failed stays a member
+    all.reserve(failed.size());
+    for (const auto& [order, member] : failed)
+      all.push_back(*member->handle.failure());
     return all;
   }
 
@@ -140,8 +139,8 @@ class HeartbeatGroup {
                             "heartbeat::HeartbeatGroup::wait"};
   }
 
-  // A group that lives long does not grow with those that were stopped. REQUIRES: mutex_ is held.
-  void forget_ended(std::list<Member>& forgotten) {
+  // A group that lives long does not grow with those that were stopped.
+  void forget_ended(std::list<Member>& forgotten) HEARTBEAT_REQUIRES(mutex_) {
     if (members_.size() < 2 * link_->living().load() + 16) return;
     for (auto member = members_.begin(); member != members_.end();) {
       const auto current = member++;
@@ -152,8 +151,8 @@ class HeartbeatGroup {
 
   typename Registry::EngineType& engine_;  // kept by a reference
   detail::ParentLink* const link_;         // kept by a reference
-  mutable std::mutex mutex_;
-  std::list<Member> members_;  // mutex_
+  mutable detail::Mutex mutex_;
+  std::list<Member> members_ HEARTBEAT_GUARDED_BY(mutex_);
 };
 
 template <class K, class T, class C, class E>

@@ -144,13 +144,15 @@ class [[nodiscard("a handle that is dropped stops its heartbeat: keep it, or cal
   [[nodiscard]] std::optional<Failure<K>> failure() const {
     const auto reason = ended();
     if (!reason || !is_failure(*reason)) return std::nullopt;
-    Failure<K> failure{key(), generation(), *reason, {}, {}};
-    const detail::MutexLock lock{record_->shard().mutex()};
-    if (record_->side) {
-      failure.error = record_->side->error;
-      failure.text = record_->side->text;
+    std::optional<Failure<K>> failure{Failure<K>{key(), generation(), *reason, {}, {}}};
+    {
+      const detail::MutexLock lock{record_->shard().mutex()};
+      if (record_->side) {
+        failure->error = record_->side->error;
+        failure->text = record_->side->text;
+      }
     }
-    return failure;
+    return failure;  // without the lock: the key is moved
   }
 
   /// The owner's own sign that its work moves on; only looked at with `progress_within` (K25). A beat that was withheld

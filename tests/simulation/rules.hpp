@@ -86,7 +86,10 @@ inline void Model::judge_waiting(Life& life, Time now) {
   } else if (const SentBeat& last = life.beats.back(); last.fate == SentBeat::Fate::open) {
     return;
   } else if (last.fate == SentBeat::Fate::acknowledged) {
-    latest = std::max(last.decided, last.sent + life.interval() + life.interval() / 2) + 2 * tick();
+    const bool was_retry =
+        life.beats.size() > 1 && life.beats[life.beats.size() - 2].fate != SentBeat::Fate::acknowledged;
+    const Span held_off = was_retry ? life.floor : life.interval() / 2;  // by the floor
+    latest = std::max(last.decided, last.sent + life.interval() + held_off) + 2 * tick();
   } else {
     latest = std::max(last.decided + Span{life.options.backoff.maximum}, last.sent + life.floor) + 2 * tick();
   }

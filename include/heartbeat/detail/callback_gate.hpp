@@ -11,6 +11,8 @@
 #include <atomic>
 #include <cstdint>
 
+#include <heartbeat/detail/threading.hpp>
+
 namespace heartbeat::detail {
 
 class CallbackGate {
@@ -33,7 +35,7 @@ class CallbackGate {
  private:
   static constexpr std::uint64_t closed = std::uint64_t{1} << 63;
 
-  std::atomic<std::uint64_t> word_{0};
+  Atomic<std::uint64_t> word_{0};
 };
 
 /// How deep the calling thread is inside callbacks of any registry. Default visibility: plugins share it.

@@ -15,6 +15,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include <heartbeat/detail/threading.hpp>
+
 namespace heartbeat::detail {
 
 /// Shards that wait for something, each named by its place.
@@ -51,7 +53,7 @@ class WaitingShards {
   }
 
  private:
-  std::array<std::atomic<std::uint64_t>, most_shards / 64> words_{};
+  std::array<Atomic<std::uint64_t>, most_shards / 64> words_{};
   std::atomic<std::size_t> turn_{0};
 };
 
@@ -84,7 +86,7 @@ class Credits {
   WaitingShards waiting_again;
 
  private:
-  static std::size_t take(std::atomic<std::size_t>& from, std::size_t wanted) noexcept {
+  static std::size_t take(Atomic<std::size_t>& from, std::size_t wanted) noexcept {
     std::size_t free = from.load();
     std::size_t taken = 0;
     do {
@@ -95,8 +97,8 @@ class Credits {
   }
 
   const std::size_t limit_;
-  alignas(64) std::atomic<std::size_t> free_;
-  std::atomic<std::size_t> free_again_;
+  alignas(64) Atomic<std::size_t> free_;
+  Atomic<std::size_t> free_again_;
 };
 
 }  // namespace heartbeat::detail

@@ -20,12 +20,10 @@
 
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <ratio>
 #include <span>
@@ -142,7 +140,7 @@ class Engine final : public Core, public ChildrenEnder {
    private:
     Engine& engine_;
     Shard& shard_;
-    std::atomic<bool> is_posted_{false};
+    Atomic<bool> is_posted_{false};
   };
 
   class Lane final : public Work {
@@ -223,10 +221,10 @@ class Engine final : public Core, public ChildrenEnder {
   std::optional<Policies> policies_;              // destroyed once quiet and released
   std::vector<std::unique_ptr<Driver>> drivers_;  // constant once made, one per shard
   std::vector<std::unique_ptr<Lane>> lanes_;      // constant once made
-  std::atomic<std::size_t> open_gates_;
-  std::atomic<int> ending_{0};           // is_quiet, is_orphaned: who comes second destroys the policies
-  std::atomic<bool> is_telling_{false};  // the one who has set it tells events
-  std::atomic<std::size_t> calling_{0};  // blocking calls under way
+  Atomic<std::size_t> open_gates_;
+  Atomic<int> ending_{0};           // is_quiet, is_orphaned: who comes second destroys the policies
+  Atomic<bool> is_telling_{false};  // the one who has set it tells events
+  Atomic<std::size_t> calling_{0};  // blocking calls under way
   std::atomic<std::size_t> next_shard_{0};
   std::size_t most_calling_ = 1;  // constant; leaves room in the pool for tokens and events
 
@@ -234,8 +232,7 @@ class Engine final : public Core, public ChildrenEnder {
   Lane* idle_lanes_ HEARTBEAT_GUARDED_BY(lanes_mutex_) = nullptr;
   std::uint64_t signals_ HEARTBEAT_GUARDED_BY(lanes_mutex_) = 0;  // how often a lane was wanted
 
-  std::mutex waiting_mutex_;  // for shutdown: guards nothing but the sleep
-  std::condition_variable waiting_;
+  Bell quieter_;  // rung when a close is over, and when the engine has become quiet: shutdown waits
 };
 
 }  // namespace heartbeat::detail

@@ -85,6 +85,8 @@ auto Engine<Key, T, C, E>::start(Key&& key, const Options& options, ParentLink* 
 
   std::unique_ptr<KeyedRecord<Key>> record = make_record(std::move(key), options, rules, group, hash, started);
   ParentLink* const parent = record->side ? record->side->parent : nullptr;
+  // Watched before the record can be found: no beat is claimed once the parent's request_stop has returned.
+  if (parent != nullptr && group == nullptr) parent->watch(options.parent.token());
   RecordReference mine;
   bool has_index_work = false;
   for (;;) {
@@ -113,10 +115,7 @@ auto Engine<Key, T, C, E>::start(Key&& key, const Options& options, ParentLink* 
   }
   if (!mine) return {};
   if (has_index_work) grow_index(home);
-  if (parent != nullptr) {
-    if (group == nullptr) parent->watch(options.parent.token());
-    if (parent->is_cancelled()) post_cancel(*parent);  // it may have been cancelled before we were in its list
-  }
+  if (parent != nullptr && parent->is_cancelled()) post_cancel(*parent);  // perhaps before we were in its list
   return {std::move(mine), false};
 }
 
@@ -155,7 +154,11 @@ RecordReference Engine<Key, T, C, E>::find(const Key& key, std::uint64_t generat
 template <class Key, class T, class C, class E>
 bool Engine<Key, T, C, E>::end_now(Record& record, EndReason reason) noexcept {
   Shard& home = record.shard();
-  if (!home.gate().enter()) return false;  // shut down: everything has ended
+  if (!home.gate().enter()) {  // shut down: everything has ended, but news of it may still wait to be told
+    const MutexLock lock{home.mutex()};
+    home.discard_news(record);
+    return false;
+  }
   const Instant ended_at = now();
   Effects effects;
   Shard::Tokens tokens;
@@ -192,7 +195,7 @@ bool Engine<Key, T, C, E>::stop(Record& record, bool wait) noexcept {
   if (!wait || CallbackFrame::is_inside()) return did_end;
   for (auto busy = record.busy.load(std::memory_order_acquire); busy != 0;
        busy = record.busy.load(std::memory_order_acquire)) {
-    record.busy.wait(busy, std::memory_order_acquire);
+    Threading::wait(record.busy, busy);
   }
   return did_end;
 }

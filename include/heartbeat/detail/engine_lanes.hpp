@@ -86,6 +86,7 @@ bool Engine<Key, T, C, E>::fire_token() noexcept {
       const MutexLock lock{home.mutex()};
       home.leave(*firing.record, effects);
     }
+    if (effects.has_news) wake_lane();  // whoever tells at this moment may have looked here already
     free_dead(effects);
     return true;
   }

@@ -62,16 +62,16 @@ bool Engine<Key, T, C, E>::shutdown(Duration grace) noexcept {
       free_dead(effects);
     }
   }
-  while (fire_token()) {  // calls that wait for their tokens keep the gates from becoming empty
+  if (shard(0).gate().enter()) {  // else another shutdown is ahead of us; inside, it waits for what we fire
+    while (fire_token()) {        // calls that wait for their tokens keep the gates from becoming empty
+    }
+    if (shard(0).gate().leave()) gate_emptied();
   }
   const std::chrono::nanoseconds left{limit - now()};
   for (std::size_t i = 0; i < shard_count(); ++i) {
     if (shard(i).gate().close()) gate_emptied();  // from here on the policies may be gone
   }
-  if (may_wait) {
-    std::unique_lock lock{waiting_mutex_};
-    waiting_.wait_for(lock, left, [this] { return (ending_.load() & is_quiet) != 0; });
-  }
+  if (may_wait) quieter_.wait_for(left, [this] { return (ending_.load() & is_quiet) != 0; });
   const bool is_done = (ending_.load() & is_quiet) != 0;
   remove_reference();
   return is_done;
@@ -80,10 +80,7 @@ bool Engine<Key, T, C, E>::shutdown(Duration grace) noexcept {
 template <class Key, class T, class C, class E>
 void Engine<Key, T, C, E>::release() noexcept {
   shutdown({});
-  if (!CallbackFrame::is_inside()) {
-    std::unique_lock lock{waiting_mutex_};
-    waiting_.wait(lock, [this] { return (ending_.load() & is_quiet) != 0; });
-  }
+  if (!CallbackFrame::is_inside()) quieter_.wait([this] { return (ending_.load() & is_quiet) != 0; });
   if ((ending_.fetch_or(is_orphaned) & is_quiet) != 0) destroy_policies();
 }
 
@@ -93,11 +90,7 @@ void Engine<Key, T, C, E>::become_quiet() noexcept {
   while (fire_token() || tell_event()) {
   }
   int before = 0;
-  {
-    const std::lock_guard lock{waiting_mutex_};
-    before = ending_.fetch_or(is_quiet);
-    waiting_.notify_all();
-  }
+  quieter_.ring([&] { before = ending_.fetch_or(is_quiet); });
   if ((before & is_orphaned) != 0) destroy_policies();
 }
 
@@ -118,8 +111,7 @@ void Engine<Key, T, C, E>::wait_for(Duration grace, Done done) noexcept {
     const Instant limit = add(now(), grace.count());
     policies_->executor.help_until([&] { return done() || now() >= limit; });
   } else {
-    std::unique_lock lock{waiting_mutex_};
-    waiting_.wait_for(lock, std::chrono::nanoseconds{grace}, done);
+    quieter_.wait_for(grace, done);
   }
 }
 

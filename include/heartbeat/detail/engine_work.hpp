@@ -30,10 +30,7 @@ void Engine<Key, T, C, E>::perform(Shard& home, Effects& effects) noexcept {
   if (effects.has_ready) wake_sender(home);
   pass_on_credits(effects);
   if (effects.has_news) wake_lane();
-  if (effects.has_closed) {
-    const std::lock_guard lock{waiting_mutex_};
-    waiting_.notify_all();
-  }
+  if (effects.has_closed) quieter_.ring([] {});
 }
 
 template <class Key, class T, class C, class E>

@@ -19,6 +19,8 @@ class EndedList {
  public:
   [[nodiscard]] bool empty() const noexcept { return first_ == nullptr; }
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
+  /// The next one that `pop` gives; null if there is none.
+  [[nodiscard]] Record* first() const noexcept { return first_; }
 
   void push(Record& record) noexcept {
     record.next_ended = nullptr;

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: BSL-1.0
 // What ties heartbeats to a parent's stop token, and the members of a group to each other: one link for all children of
-// one scope. Read next: group.hpp, registry_start in engine.hpp.
+// one scope. Read next: group.hpp, start in engine_calls.hpp.
 //
 // Ground rules. Lock order: a shard's lock, then the link's; never the other way round. The parent's callback only sets
 // `cancelled` and posts the link as work: it takes no lock of ours, so that destroying it, which waits while it runs,
 // can never wait for a thread that waits for us. References: the owner (a group), each child's record, the posted work.
 // The last one away destroys the link; that is never done under a lock, nor inside the link's own callback.
 // The races, and what closes them:
-//   cancelled before a child is in the list: `start` looks at `is_cancelled` once more after inserting, and posts
-//   again; cancelled while a child's beat is claimed: each claim looks at `is_cancelled`, so none is claimed after the
-//   parent's `request_stop` has returned; the last reference goes while the parent's callback runs: the destructor
-//   waits for the callback, which therefore posts only what still has a reference.
+//   cancelled before a child is in the list: `start` watches the parent, inserts, looks at `is_cancelled` once more,
+//   and posts again; cancelled while a child's beat is claimed: each claim looks at `is_cancelled`, so none is claimed
+//   after the parent's `request_stop` has returned; the last reference goes while the parent's callback runs: the
+//   destructor waits for the callback, which therefore posts only what still has a reference.
 #pragma once
 
 #include <atomic>
@@ -86,7 +86,7 @@ class ParentLink final : public Work {
       if (is_first) is_cancelled_.store(true, std::memory_order_release);
     }
     living_.fetch_sub(1, std::memory_order_release);
-    living_.notify_all();
+    Threading::notify_all(living_);
     return is_first;
   }
 
@@ -145,14 +145,14 @@ class ParentLink final : public Work {
 
   ChildrenEnder& ender_;
   const bool fails_as_one_;
-  std::atomic<std::uint32_t> references_{1};
+  Atomic<std::uint32_t> references_{1};
   std::atomic<std::uint32_t> living_{0};
-  std::atomic<bool> is_cancelled_{false};
-  std::atomic<bool> is_posted_{false};
+  Atomic<bool> is_cancelled_{false};
+  Atomic<bool> is_posted_{false};
   mutable Mutex mutex_;
   Record* children_ HEARTBEAT_GUARDED_BY(mutex_) = nullptr;
   std::uint32_t failures_ HEARTBEAT_GUARDED_BY(mutex_) = 0;
-  std::optional<std::stop_callback<Cancel>> callback_;  // set once, before the link is shared with another thread
+  std::optional<Threading::StopCallback<Cancel>> callback_;  // set once, before the link is shared with another thread
 };
 
 inline Side::~Side() {

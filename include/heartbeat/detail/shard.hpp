@@ -150,6 +150,8 @@ class Shard final : public AnswerReceiver {
   [[nodiscard]] Tokens take_over_tokens(Record& record) noexcept HEARTBEAT_REQUIRES(mutex_);
   [[nodiscard]] Tokens end_by_owner(Record& record, EndReason reason, Instant now, Effects& effects) noexcept
       HEARTBEAT_REQUIRES(mutex_);
+  /// Whoever stops it is not told of its states any more. REQUIRES: the caller has a reference.
+  void discard_news(Record& record) noexcept HEARTBEAT_REQUIRES(mutex_);
   /// Ends for the engine: the tokens are left for `take_token`. REQUIRES: has not ended.
   void end(Record& record, EndReason reason, Instant now, Effects& effects) noexcept HEARTBEAT_REQUIRES(mutex_);
   /// A frame in user code is over.

@@ -196,23 +196,25 @@ inline bool Shard::take_token(Firing& out) noexcept {
 }
 
 inline bool Shard::take_event(Delivery& out, Effects& effects) noexcept {
-  if (Record* record = ended_.pop(); record != nullptr) {
-    const EventRing::Entry waiting = events_.take_back(*record);
-    if (waiting.record != nullptr) remove_reference(*record, effects);  // not the last: the list's goes to the caller
-    out.record = record;
-    out.is_end = true;
-    out.mask = record->is_discarding ? EventMask{0} : waiting.mask;
-    out.at = waiting.at;
+  EventRing::Entry entry;
+  if (Record* ended = ended_.first(); ended != nullptr) {
+    entry = events_.take_back(*ended);
+    if (entry.record != nullptr && ended->is_discarding) {
+      remove_reference(*ended, effects);  // not the last: the list has one
+      entry = {};
+    }
+    if (entry.record == nullptr) out.record = ended_.pop();
   } else {
-    EventRing::Entry entry;
     while (entry.record == nullptr) {
       if (events_.empty()) return false;
       entry = events_.pop();
     }
+  }
+  out.is_end = entry.record == nullptr;
+  out.mask = entry.mask;
+  out.at = entry.at;
+  if (!out.is_end) {  // an owner who stops waits for it, also when the end is what comes next
     out.record = entry.record;
-    out.is_end = false;
-    out.mask = entry.mask;
-    out.at = entry.at;
     out.record->busy.store(out.record->busy.load(std::memory_order_relaxed) + 1,
                            std::memory_order_relaxed);  // under the lock
   }

@@ -84,12 +84,16 @@ inline Shard::Tokens Shard::end_by_owner(Record& record, EndReason reason, Insta
 inline Shard::Tokens Shard::take_over_tokens(Record& record) noexcept {
   Tokens tokens;
   record.busy.store(record.busy.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);  // under the lock
-  record.is_discarding = true;
-  if (EventRing::Entry entry = events_.take_back(record); entry.record != nullptr) {
-    record.references.fetch_sub(1, std::memory_order_acq_rel);  // never the last: the index or the caller has one
-  }
+  discard_news(record);
   if (record.side) tokens.heartbeat = record.side->stop;
   return tokens;
+}
+
+inline void Shard::discard_news(Record& record) noexcept {
+  record.is_discarding = true;
+  if (EventRing::Entry entry = events_.take_back(record); entry.record != nullptr) {
+    record.references.fetch_sub(1, std::memory_order_acq_rel);  // never the last: the caller has one
+  }
 }
 
 inline void Shard::leave(Record& record, Effects& effects) noexcept {
@@ -98,13 +102,13 @@ inline void Shard::leave(Record& record, Effects& effects) noexcept {
     // Whoever waits holds a reference, so the record outlives both lines.
     record.references.fetch_add(1, std::memory_order_relaxed);
     record.busy.store(busy, std::memory_order_release);
-    record.busy.notify_all();
+    Threading::notify_all(record.busy);
     settle(record, effects);
     remove_reference(record, effects);
     return;
   }
   record.busy.store(busy, std::memory_order_release);
-  if (record.life.is_ended()) record.busy.notify_all();
+  if (record.life.is_ended()) Threading::notify_all(record.busy);
 }
 
 // No frame is left, no token to be fired: the end can be told, or the record let go.

@@ -1,0 +1,357 @@
+// SPDX-License-Identifier: BSL-1.0
+// What the scenarios share: a registry whose locks, threads and time belong to the schedule, a server that answers when
+// a scenario says so, and what must hold whatever the schedule was. Read next: stop.cpp.
+//
+// A scenario makes a world, starts heartbeats, plays its roles together, lets all come to rest, and is over. What must
+// hold then: each heartbeat that has ended was told once; the counters add up; nobody waits for what nobody will do.
+// And after the world: no key and no transport is left, so no record, and no policy.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <initializer_list>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <system_error>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+
+#include "explore.hpp"
+#include "virtual_executor.hpp"
+#include "watch.hpp"
+
+// The threading is chosen; what follows uses it.
+#include <heartbeat/group.hpp>
+#include <heartbeat/registry.hpp>
+
+namespace heartbeat::interleaving {
+
+using namespace std::chrono_literals;  // NOLINT
+
+/// A key by name alone, which knows the heartbeat that it was made for: so callbacks can be told apart by heartbeat.
+struct Session {
+  Session(int its_name, std::size_t its_heartbeat, int& alive)
+      : name{its_name}, heartbeat{its_heartbeat}, alive_{&alive} {
+    ++*alive_;
+  }
+  Session(const Session& other) : name{other.name}, heartbeat{other.heartbeat}, alive_{other.alive_} {
+    expect_no_lock("a key is copied");
+    ++*alive_;
+  }
+  Session& operator=(const Session&) = delete;
+  ~Session() {
+    expect_no_lock("a key is destroyed");
+    --*alive_;
+  }
+
+  bool operator==(const Session& other) const noexcept { return name == other.name; }
+
+  int name;
+  std::size_t heartbeat;
+
+ private:
+  int* alive_;
+};
+
+}  // namespace heartbeat::interleaving
+
+template <>
+struct std::hash<heartbeat::interleaving::Session> {
+  std::size_t operator()(const heartbeat::interleaving::Session& session) const noexcept {
+    return std::hash<int>{}(session.name);
+  }
+};
+
+namespace heartbeat::interleaving {
+
+/// A beat, or a close, that waits for its answer.
+template <class Completion>
+struct Call {
+  std::size_t heartbeat;
+  int number;  // among the beats of its heartbeat
+  Completion completion;
+};
+
+/// What the server and the sink do, and what the server was asked. Shared by the transports, which are copied.
+struct Server {
+  Server(Scheduler& its_schedule, const std::int64_t& now) : schedule{its_schedule}, watch{its_schedule, now} {}
+
+  void beat(const Session& session, const BeatContext& context, BeatCompletion&& completion) {
+    const SeenCallback seen{watch, session.heartbeat, Callback::beat};
+    watch.sends(session.heartbeat, VirtualClock::last_reading, context.timeout().count());
+    if (on_beat) on_beat(session.heartbeat, context);
+    calls.push_back({session.heartbeat, watch.life(session.heartbeat).beats, std::move(completion)});
+    schedule.tell(&calls);
+    if (answers_at_once) answer(BeatResult::acknowledged());
+  }
+
+  BeatResult blocking_beat(const Session& session, const BeatContext& context) {
+    const SeenCallback seen{watch, session.heartbeat, Callback::blocking_beat, context.stop_token()};
+    watch.sends(session.heartbeat, VirtualClock::last_reading, context.timeout().count());
+    if (on_beat) on_beat(session.heartbeat, context);
+    Life& life = watch.life(session.heartbeat);
+    life.is_in_flight = false;
+    return BeatResult::acknowledged();
+  }
+
+  void close(const Session& session, CloseCompletion&& completion) {
+    const SeenCallback seen{watch, session.heartbeat, Callback::close};
+    closes.push_back({session.heartbeat, 0, std::move(completion)});
+    schedule.tell(&calls);
+  }
+
+  /// The oldest beat that waits for its answer; none if nothing happens any more.
+  std::optional<Call<BeatCompletion>> next_call() { return next_of(calls); }
+  std::optional<Call<CloseCompletion>> next_close() { return next_of(closes); }
+
+  void answer(Call<BeatCompletion>& call, BeatResult result) {
+    Life& life = watch.life(call.heartbeat);
+    if (life.beats == call.number) life.is_in_flight = false;
+    point("answers");
+    call.completion(std::move(result));
+  }
+  /// The oldest beat that waits for its answer; false if there is none.
+  bool answer(BeatResult result) {
+    if (calls.empty()) return false;
+    Call<BeatCompletion> call = take(calls);
+    answer(call, std::move(result));
+    return true;
+  }
+
+  Scheduler& schedule;
+  Watch watch;
+  bool answers_at_once = false;
+  std::function<void(std::size_t heartbeat, const BeatContext&)> on_beat;
+  std::function<void(std::size_t heartbeat, EventKind)> on_event;
+  std::deque<Call<BeatCompletion>> calls;
+  std::deque<Call<CloseCompletion>> closes;
+  int transports = 0;  // alive
+
+ private:
+  template <class Calls>
+  static typename Calls::value_type take(Calls& from) {
+    auto call = std::move(from.front());
+    from.pop_front();
+    return call;
+  }
+  template <class Calls>
+  auto next_of(Calls& from) -> std::optional<typename Calls::value_type> {
+    while (from.empty())
+      if (!schedule.park("waits for a call", &calls, Actor::Until::nobody_can_run) && from.empty()) return std::nullopt;
+    return take(from);
+  }
+};
+
+/// Counts itself.
+class CountedTransport {
+ public:
+  explicit CountedTransport(Server& server) : server_{&server} { ++server_->transports; }
+  CountedTransport(const CountedTransport& other) : server_{other.server_} { ++server_->transports; }
+  CountedTransport& operator=(const CountedTransport&) = delete;
+  ~CountedTransport() { --server_->transports; }
+
+ protected:
+  Server* server_;
+};
+
+struct AsyncTransport : CountedTransport {
+  using CountedTransport::CountedTransport;
+  void async_beat(const Session& session, const BeatContext& context, BeatCompletion completion) {
+    server_->beat(session, context, std::move(completion));
+  }
+  void async_close(const Session& session, const BeatContext&, CloseCompletion completion) {
+    server_->close(session, std::move(completion));
+  }
+};
+
+struct BlockingTransport : CountedTransport {
+  using CountedTransport::CountedTransport;
+  BeatResult beat(const Session& session, const BeatContext& context) {
+    return server_->blocking_beat(session, context);
+  }
+};
+
+/// A registry, its server and its threads.
+template <class Transport>
+class BasicWorld {
+ public:
+  using Registry = HeartbeatRegistry<Session, Transport, VirtualClock, VirtualExecutor>;
+  using Group = HeartbeatGroup<Registry>;
+  using Options = typename Registry::Options;
+  using Handle = typename Registry::Handle;
+
+  /// One heartbeat of a scenario. A refused one has an error and an empty handle.
+  struct Heartbeat {
+    std::size_t number;
+    Handle handle;
+    std::error_code error;
+  };
+
+  explicit BasicWorld(Scheduler& its_schedule, Crew crew = {}, RegistryOptions options = {})
+      : schedule{its_schedule}, threads{std::in_place, its_schedule, crew}, server{its_schedule, threads->now()} {
+    options.gap_threshold = 1000h;
+    options.seed = 1;
+    options.event_capacity = 64;  // its room is made for each world
+    if (!options.shards) options.shards = 1;
+    most_in_flight_ = options.max_in_flight;
+    registry.emplace(
+        Transport{server}, VirtualClock{threads->now()}, VirtualExecutor{*threads},
+        [this](const auto& event) { this->told(event); }, options);
+  }
+  BasicWorld(const BasicWorld&) = delete;
+  BasicWorld& operator=(const BasicWorld&) = delete;
+
+  ~BasicWorld() {
+    destroy_registry();
+    while (server.answer(BeatResult::gone())) {  // late answers find memory of the core alone
+    }
+    server.calls.clear();
+    server.closes.clear();
+    schedule.rest();
+    threads.reset();
+    for (std::size_t i = 0; i < server.watch.lives().size(); ++i)
+      if (const Life& life = server.watch.life(i); life.ends != (life.is_refused ? 0 : 1))
+        server.watch.fail(i, "told to have ended " + std::to_string(life.ends) + " times");
+    if (keys_ != 0) schedule.fail("keys are left: records were not freed");
+    if (server.transports != 0) schedule.fail("the policies were not destroyed");
+  }
+
+  /// Beats at once, and closes nothing.
+  static Options at_once() {
+    return {.interval = 5s,
+            .ttl = 30s,
+            .first_beat = FirstBeat::now,
+            .when_stalled = OnEnd::leave,
+            .when_gone = OnEnd::leave,
+            .when_ended = OnEnd::leave};
+  }
+
+  Heartbeat start(int name, Options options = at_once()) {
+    const std::size_t number = server.watch.begin();
+    std::error_code error;
+    Handle handle = registry->start(key(name, number), std::move(options), error);
+    server.watch.life(number).is_refused = static_cast<bool>(error);
+    return {number, std::move(handle), error};
+  }
+
+  /// Starts a member; its number.
+  std::size_t start_in(Group& group, int name, Options options = at_once()) {
+    const std::size_t number = server.watch.begin();
+    std::error_code error;
+    group.start(key(name, number), std::move(options), error);
+    server.watch.life(number).is_refused = static_cast<bool>(error);
+    return number;
+  }
+
+  /// Plays roles at the same time as the executor's threads, while time may pass.
+  void together(std::initializer_list<Scheduler::Role> roles) {
+    threads->let_time_pass(threads->crew().timers);
+    schedule.together(roles);
+    threads->let_time_pass(0);
+  }
+
+  [[nodiscard]] Session key(int name, std::size_t number = 0) { return {name, number, keys_}; }
+
+  bool stop(Heartbeat& heartbeat) {
+    const bool did_end = heartbeat.handle.stop();
+    server.watch.stop_returned(heartbeat.number, did_end);
+    return did_end;
+  }
+  /// By its destructor.
+  void drop(Heartbeat& heartbeat) {
+    { const Handle handle = std::move(heartbeat.handle); }
+    server.watch.stop_returned(heartbeat.number, false);
+  }
+
+  bool shut_down(Duration grace) {
+    const bool is_done = registry->shutdown(grace);
+    if (is_done) server.watch.shut_down();
+    return is_done;
+  }
+  void destroy_registry() {
+    if (!registry) return;
+    registry.reset();
+    server.watch.shut_down();
+  }
+
+  /// `fn` is called by the heartbeat's own token.
+  [[nodiscard]] auto when_it_ends(
+      const Heartbeat& heartbeat, std::function<void()> fn = [] {}) {
+    return when(heartbeat.number, Callback::token, heartbeat.handle.stop_token(), std::move(fn));
+  }
+  /// The same with any token of a heartbeat. One that has fired calls back at once: that is the caller's own doing.
+  [[nodiscard]] auto when(
+      std::size_t number, Callback kind, std::stop_token token, std::function<void()> fn = [] {}) {
+    const auto asker = std::make_shared<const Actor*>(self);
+    auto call = [this, number, kind, asker, fn = std::move(fn)] {
+      if (*asker == self) return;
+      const SeenCallback seen{server.watch, number, kind};
+      fn();
+    };
+    auto callback = std::make_unique<ScheduledStopCallback<decltype(call)>>(std::move(token), std::move(call));
+    *asker = nullptr;
+    return callback;
+  }
+
+  /// Nothing happens any more but by time.
+  void comes_to_rest() {
+    schedule.rest();
+    if (registry) check();
+  }
+
+  Scheduler& schedule;
+  std::optional<VirtualThreads> threads;
+  Server server;
+
+  std::optional<Registry> registry;
+
+ private:
+  void check() {
+    const Statistics sums = registry->statistics();
+    std::uint64_t ended = 0;
+    for (const std::uint64_t count : sums.ended)
+      ended += count;
+    std::uint64_t started = 0;
+    std::uint64_t told = 0;
+    std::array<std::uint64_t, std::tuple_size_v<decltype(sums.ended)>> told_for{};
+    for (const Life& life : server.watch.lives()) {
+      started += life.is_refused ? 0 : 1;
+      told += static_cast<std::uint64_t>(life.ends);
+      if (life.ends != 0) ++told_for[static_cast<std::size_t>(life.reason)];
+    }
+    if (sums.started != started) schedule.fail("a start was not counted");
+    if (sums.started != sums.running + ended) schedule.fail("started is not running + ended");
+    if (told != ended) schedule.fail("an end was not told, and nobody will tell it");
+    if (told_for != sums.ended) schedule.fail("counted ends have other reasons than told ones");
+    if (sums.sent != sums.acknowledged + sums.gone + sums.failed + sums.timed_out + sums.discarded + sums.in_flight) {
+      schedule.fail("sent is not the sum of what came of it");
+    }
+    if (sums.in_flight + server.closes.size() >= most_in_flight_) return;
+    for (const auto& status : registry->snapshot())
+      if (status.state == HeartbeatState::ready)
+        server.watch.fail(status.key.heartbeat, "it is ready, and nobody will send it");
+  }
+
+  template <class E>
+  void told(const E& event) {
+    const bool is_end = event.kind == EventKind::ended;
+    const SeenCallback seen{server.watch, event.key.heartbeat, is_end ? Callback::end_event : Callback::state_event};
+    if (is_end) server.watch.life(event.key.heartbeat).reason = event.reason;
+    if (server.on_event) server.on_event(event.key.heartbeat, event.kind);
+  }
+
+  int keys_ = 0;  // alive
+  std::size_t most_in_flight_ = 0;
+};
+
+using World = BasicWorld<AsyncTransport>;
+using BlockingWorld = BasicWorld<BlockingTransport>;
+
+}  // namespace heartbeat::interleaving
