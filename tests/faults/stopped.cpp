@@ -38,6 +38,7 @@ BOOST_FIXTURE_TEST_CASE(a_stop_within_the_ttl_costs_no_session, Long) {
   const Outcome outcome = Drill{fleet, server, stopped("stopped, continued", all_have_missed_a_beat(fleet))}.run();
 
   BOOST_TEST(outcome.told.lost.count == 0U);
+  BOOST_TEST(outcome.valid == fleet.size());
   BOOST_TEST(outcome.told.reopened.count == 0U);
   BOOST_TEST(outcome.server.opened == fleet.size());
   BOOST_TEST(outcome.server.expired == 0U);
