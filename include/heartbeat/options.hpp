@@ -42,7 +42,8 @@ enum class IfRunning : std::uint8_t {
 
 /// Pauses between the attempts of a failing beat: exponential with full jitter, so that a server that comes back meets
 /// spread beats (G14). The pause before retry n is drawn from [0, min(maximum, initial * multiplier^n)], is never below
-/// the floor, and never so long that an attempt still owed would miss valid until (G17).
+/// the floor, and, while the session is valid, never so long that the attempts still owed, or one more where none is,
+/// would miss valid until (G17).
 struct Backoff {
   Duration initial = std::chrono::milliseconds{200};
   Duration maximum = std::chrono::seconds{5};

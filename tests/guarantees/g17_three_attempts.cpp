@@ -41,6 +41,27 @@ BOOST_AUTO_TEST_CASE(g17_there_are_enough_attempts_whatever_backoff_and_timeout)
   }
 }
 
+// A server that refuses quickly has used up the attempts owed long before valid until; when it is back in time, the
+// session is saved all the same, though a pause by backoff alone might outlast it.
+BOOST_AUTO_TEST_CASE(g17_a_server_that_is_back_in_time_finds_the_session_trying) {
+  for (std::uint64_t seed = 0; seed < 300; ++seed) {
+    World world{{.seed = seed, .shards = 1}, seed};
+    Options options = without_close();
+    options.interval = 1s;
+    options.ttl = 6s;
+    options.safety_margin = 500ms;
+    const Handle beat = world.registry->start(7, options);
+    world.executor.run_for(900ms);
+
+    world.transport.otherwise().fail();
+    world.executor.run_for(3s);
+    world.transport.otherwise().acknowledge();
+    world.executor.run_for(3s);
+
+    BOOST_TEST(beat.valid(), "seed " << seed);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(g17_no_two_sends_are_closer_than_the_floor) {
   for (std::uint64_t seed = 0; seed < 100; ++seed) {
     World world{{.seed = seed, .shards = 1}, seed};

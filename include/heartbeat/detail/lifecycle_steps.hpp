@@ -201,8 +201,8 @@ inline Action Lifecycle::failed(const Moment& moment, const BeatRules& rules, In
   const double grown = static_cast<double>(rules.backoff_initial) * std::pow(rules.backoff_multiplier, failures_ - 1);
   auto pause = static_cast<std::int64_t>(std::min(grown, static_cast<double>(rules.backoff_maximum)));
   const std::int64_t left = limit() - moment.now;
-  if (left > 0 && attempt_ < rules.attempts) {
-    const std::int64_t owed = rules.attempts - attempt_;
+  if (left > 0) {  // also when none is owed any more: a session that can still be saved is not left to run out
+    const std::int64_t owed = attempt_ < rules.attempts ? rules.attempts - attempt_ : 1;
     const std::int64_t tick = moment.scale.nanoseconds();
     const std::int64_t spare = left - owed * (std::max(rules.floor, tick) + tick);  // beyond what the floor takes
     pause = std::min({pause, left / owed / 2, std::max<std::int64_t>(0, spare)});   // the other half is for the answer
