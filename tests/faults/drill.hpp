@@ -181,9 +181,7 @@ class Drill {
 
 /// A fault that lasts longer than the ttl: what can stall has stalled.
 [[nodiscard]] inline auto all_have_stalled(const Fleet& fleet) {
-  return [ending = fleet.ending(), reopening = fleet.reopening()](const Told& told) {
-    return told.lost.count >= ending && told.lapsed.count >= reopening;
-  };
+  return [ending = fleet.ending()](const Told& told) { return told.lost.count >= ending; };
 }
 
 }  // namespace heartbeat::faults
