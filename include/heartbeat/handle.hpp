@@ -144,6 +144,7 @@ class [[nodiscard("a handle that is dropped stops its heartbeat: keep it, or cal
   [[nodiscard]] std::optional<Failure<K>> failure() const {
     const auto reason = ended();
     if (!reason || !is_failure(*reason)) return std::nullopt;
+    // Made, and given back, without the lock: a key's copy is the user's.
     std::optional<Failure<K>> failure{Failure<K>{key(), generation(), *reason, {}, {}}};
     {
       const detail::MutexLock lock{record_->shard().mutex()};
@@ -152,7 +153,7 @@ class [[nodiscard("a handle that is dropped stops its heartbeat: keep it, or cal
         failure->text = record_->side->text;
       }
     }
-    return failure;  // without the lock: the key is moved
+    return failure;
   }
 
   /// The owner's own sign that its work moves on; only looked at with `progress_within` (K25). A beat that was withheld

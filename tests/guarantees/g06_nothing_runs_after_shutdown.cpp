@@ -234,6 +234,39 @@ BOOST_AUTO_TEST_CASE(the_registry_may_be_destroyed_inside_a_stop_callback) {
   }
 }
 
+// Without a sink nothing else keeps the engine, once the callback has let go of all that did.
+BOOST_AUTO_TEST_CASE(the_registry_may_be_destroyed_inside_a_stop_callback_of_a_call_that_ends_many) {
+  const std::function<void(Registry&)> calls[] = {
+      [](Registry& registry) { registry.stop_all(); },
+      [](Registry& registry) { registry.shutdown(); },
+      [](Registry& registry) { registry.shutdown(3s); },
+      [](Registry& registry) {
+        std::error_code error;
+        Options options = at_once();
+        options.if_running = IfRunning::replace;
+        BOOST_TEST(!registry.start(7, options, error));
+        BOOST_TEST(error == errc::shut_down);
+      },
+  };
+  for (const auto& call : calls) {
+    const ManualClock clock;
+    ManualExecutor executor{clock};
+    std::optional<Registry> registry{std::in_place, ScriptedTransport<int>{executor}, clock, executor};
+    auto handle = std::make_unique<Handle>(registry->start(7, at_once()));
+    const std::stop_callback on_end{handle->stop_token(), [&] {
+                                      handle.reset();
+                                      registry.reset();
+                                    }};
+    executor.run_for(1s);
+
+    call(*registry);
+
+    BOOST_TEST(!registry.has_value());
+    executor.run_for(1h);
+    BOOST_TEST(executor.is_idle());
+  }
+}
+
 // On the executor's own threads: none of them joins itself, and none waits for another one's callback.
 BOOST_AUTO_TEST_CASE(the_registry_may_be_destroyed_on_its_executors_only_threads) {
   for (const bool in_sink : {false, true}) {

@@ -148,9 +148,7 @@ BOOST_AUTO_TEST_CASE(closes_are_answered_before_it_is_done) {
                     {"owner", [&] { shut_down(world); }}});
 
     world.comes_to_rest();
-    if (world.registry->statistics().closes_done + world.registry->statistics().closes_skipped < 2) {
-      schedule.fail("not all closes were answered");
-    }
+    if (world.registry->statistics().closes_done != 2) schedule.fail("not all closes were answered");
   });
 }
 
@@ -221,7 +219,8 @@ BOOST_AUTO_TEST_CASE(the_destructor_runs_inside_a_stop_callback) {
 }
 
 BOOST_AUTO_TEST_CASE(the_destructor_runs_inside_a_call_of_the_transport) {
-  explore([](Scheduler& schedule) {
+  int destroyed = 0;  // the stopper may come before the beat
+  explore([&](Scheduler& schedule) {
     World world{schedule, {.workers = 2, .pool = 1}};
     world.server.on_beat = [&](std::size_t number, const BeatContext&) {
       if (number == 0) world.destroy_registry();
@@ -231,7 +230,9 @@ BOOST_AUTO_TEST_CASE(the_destructor_runs_inside_a_call_of_the_transport) {
     world.together({{"stopper", [&] { world.stop(a); }}});
 
     world.comes_to_rest();
+    destroyed += world.registry ? 0 : 1;
   });
+  BOOST_TEST(destroyed > 0);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

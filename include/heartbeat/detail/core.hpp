@@ -72,6 +72,18 @@ class Core {
   Credits credits_;
 };
 
+/// Keeps the core while a call runs callbacks that may destroy the registry.
+class CoreReference {
+ public:
+  explicit CoreReference(Core& core) noexcept : core_{core} { core_.add_reference(); }
+  CoreReference(const CoreReference&) = delete;
+  CoreReference& operator=(const CoreReference&) = delete;
+  ~CoreReference() { core_.remove_reference(); }
+
+ private:
+  Core& core_;
+};
+
 /// Holds a reference to a record from outside the locks: handles, groups, and whoever looks at one.
 class RecordReference {
  public:

@@ -81,7 +81,10 @@ class Engine final : public Core, public ChildrenEnder {
   Started start(Key&& key, const Options& options, ParentLink* group, std::error_code& error);
   static constexpr std::uint64_t any_generation = static_cast<std::uint64_t>(-1);
   [[nodiscard]] RecordReference find(const Key& key, std::uint64_t generation);
-  std::size_t stop_all() { return end_all(EndReason::stopped); }
+  std::size_t stop_all() {
+    const CoreReference mine{*this};
+    return end_all(EndReason::stopped);
+  }
   std::vector<Key> sweep();
   template <class Fn>
   void visit(Fn fn);  // fn(Record&) for each running one, outside the lock
@@ -202,6 +205,7 @@ class Engine final : public Core, public ChildrenEnder {
   void tell(Shard& shard, Shard::Delivery& delivery) noexcept;
 
   // --- engine_shutdown.hpp
+  std::chrono::nanoseconds end_everything(Duration grace, bool may_wait) noexcept;
   void become_quiet() noexcept;
   void destroy_policies() noexcept;
   template <class Done>

@@ -88,6 +88,7 @@ auto Engine<Key, T, C, E>::start(Key&& key, const Options& options, ParentLink* 
   // Watched before the record can be found: no beat is claimed once the parent's request_stop has returned.
   if (parent != nullptr && group == nullptr) parent->watch(options.parent.token());
   RecordReference mine;
+  std::optional<CoreReference> kept;  // only where something is replaced: all starts would share its counter
   bool has_index_work = false;
   for (;;) {
     Effects effects;
@@ -111,6 +112,7 @@ auto Engine<Key, T, C, E>::start(Key&& key, const Options& options, ParentLink* 
     perform(home, effects);
     if (running && options.if_running == IfRunning::reuse) return {std::move(running), true};
     if (!running) break;
+    if (!kept) kept.emplace(*this);
     stop(*running, true);  // replace
   }
   if (!mine) return {};

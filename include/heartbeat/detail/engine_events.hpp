@@ -16,12 +16,10 @@ bool Engine<Key, T, C, E>::tell_event() noexcept {
   for (std::size_t i = 0; i < shard_count() && !has_told; ++i) {
     Shard& home = shard((first + i) % shard_count());
     Shard::Delivery delivery;
-    Effects effects;
     {
       const MutexLock lock{home.mutex()};
-      has_told = home.take_event(delivery, effects);
+      has_told = home.take_event(delivery);
     }
-    free_dead(effects);
     if (has_told) tell(home, delivery);
   }
   is_telling_.store(false, std::memory_order_release);

@@ -42,6 +42,24 @@ template <class Key, class T, class C, class E>
 bool Engine<Key, T, C, E>::shutdown(Duration grace) noexcept {
   add_reference();  // the sink may destroy the registry while we are here
   const bool may_wait = !CallbackFrame::is_inside() && grace > Duration{};
+  std::chrono::nanoseconds left{grace};
+  if (CallbackGate& gate = shard(0).gate(); gate.enter()) {  // else another shutdown is that far already
+    left = end_everything(grace, may_wait);
+    if (gate.leave()) gate_emptied();
+  }
+  for (std::size_t i = 0; i < shard_count(); ++i) {
+    if (shard(i).gate().close()) gate_emptied();  // from here on the policies may be gone
+  }
+  if (may_wait) quieter_.wait_for(left, [this] { return (ending_.load() & is_quiet) != 0; });
+  const bool is_done = (ending_.load() & is_quiet) != 0;
+  remove_reference();
+  return is_done;
+}
+
+// Everything of a shutdown that needs the policies; what is left of the grace. REQUIRES: inside a gate, so that the
+// policies stay, also when a stop callback that runs here destroys the registry.
+template <class Key, class T, class C, class E>
+std::chrono::nanoseconds Engine<Key, T, C, E>::end_everything(Duration grace, bool may_wait) noexcept {
   const Instant limit = add(now(), grace.count());
   for (std::size_t i = 0; i < shard_count(); ++i) {
     const MutexLock lock{shard(i).mutex()};
@@ -62,19 +80,9 @@ bool Engine<Key, T, C, E>::shutdown(Duration grace) noexcept {
       free_dead(effects);
     }
   }
-  if (shard(0).gate().enter()) {  // else another shutdown is ahead of us; inside, it waits for what we fire
-    while (fire_token()) {        // calls that wait for their tokens keep the gates from becoming empty
-    }
-    if (shard(0).gate().leave()) gate_emptied();
+  while (fire_token()) {  // calls that wait for their tokens keep the gates from becoming empty
   }
-  const std::chrono::nanoseconds left{limit - now()};
-  for (std::size_t i = 0; i < shard_count(); ++i) {
-    if (shard(i).gate().close()) gate_emptied();  // from here on the policies may be gone
-  }
-  if (may_wait) quieter_.wait_for(left, [this] { return (ending_.load() & is_quiet) != 0; });
-  const bool is_done = (ending_.load() & is_quiet) != 0;
-  remove_reference();
-  return is_done;
+  return std::chrono::nanoseconds{limit - now()};
 }
 
 template <class Key, class T, class C, class E>

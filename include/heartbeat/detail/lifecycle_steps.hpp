@@ -65,7 +65,8 @@ inline Action Lifecycle::end_of_validity(const Moment& moment, const BeatRules& 
     grace_ = true;
     action.told = mask_of(EventKind::time_gap);
     if (state_ == State::waiting) {
-      // At once, but for the floor: a retry may follow a send of a moment ago, after the gap.
+      // At once, but for the floor. An acknowledged send lies further back than that, since its validity, like the
+      // interval, was longer; one that has just failed may be of a moment ago, so the floor counts from now.
       const bool is_long_ago = attempt_ == 0 && interval(rules) > rules.floor;
       const Instant earliest = is_long_ago ? 0 : add(last_send.value_or(moment.now), rules.floor);
       next_send_ = std::min(next_send_, std::max(moment.now, earliest));
@@ -153,7 +154,10 @@ inline Action Lifecycle::acknowledged(const Moment&, const BeatRules& rules, Ins
     double wanted = configured;
     if (rules.follow_ttl) wanted *= static_cast<double>(ttl) / static_cast<double>(rules.ttl);
     if (ttl < rules.ttl) wanted = std::min(wanted, static_cast<double>(validity / (rules.attempts + 1)));
-    pace = static_cast<float>(std::max(wanted, static_cast<double>(rules.floor)) / configured);
+    wanted = std::max(wanted, static_cast<double>(rules.floor));
+    pace = static_cast<float>(wanted / configured);
+    // Rounded down: where the floor decides, the interval is the floor, and not a little more.
+    if (static_cast<double>(pace) * configured > wanted) pace = std::nextafter(pace, 0.0F);
   }
   schedule_regular(rules, send_time, pace, was_retry, action, random);
   state_ = State::waiting;

@@ -152,7 +152,8 @@ class ParentLink final : public Work {
   mutable Mutex mutex_;
   Record* children_ HEARTBEAT_GUARDED_BY(mutex_) = nullptr;
   std::uint32_t failures_ HEARTBEAT_GUARDED_BY(mutex_) = 0;
-  std::optional<Threading::StopCallback<Cancel>> callback_;  // set once, before the link is shared with another thread
+  std::optional<Threading::StopCallback<Cancel>> callback_;  // set once; it may run meanwhile, and the owner's
+                                                             // reference outlives that
 };
 
 inline Side::~Side() {

@@ -65,7 +65,6 @@ struct Record : WheelHook {
   bool is_calling : 1 = false;           // shard lock; a blocking call is on some thread's stack
   bool is_closing : 1 = false;           // shard lock; ended, its close call wanted or in flight; still in the index
   Queue queue : 2 = Queue::timers;       // shard lock
-  bool is_discarding : 1 = false;        // shard lock; stopped by its owner: state events are not told any more
   bool is_settled : 1 = false;           // shard lock; its end has been put up for telling, once
   bool is_to_be_fired : 1 = false;       // shard lock; ended, its token is to be requested by the engine
   std::atomic<std::uint32_t> busy{0};    // changed under the shard's lock, waited on without it

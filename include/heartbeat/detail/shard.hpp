@@ -145,9 +145,9 @@ class Shard final : public AnswerReceiver {
     std::stop_source beat{std::nostopstate};
     std::stop_source heartbeat{std::nostopstate};
   };
-  /// Ends for an owner who requests the tokens himself; the record is busy until `leave`. REQUIRES: has not ended.
-  /// What `end_by_owner` gives; of a record that ended before, what the engine has not fired yet.
+  /// Of a record that has ended, the token that the engine may not have requested yet; it is busy until `leave`.
   [[nodiscard]] Tokens take_over_tokens(Record& record) noexcept HEARTBEAT_REQUIRES(mutex_);
+  /// Ends for an owner who requests the tokens himself; the record is busy until `leave`. REQUIRES: has not ended.
   [[nodiscard]] Tokens end_by_owner(Record& record, EndReason reason, Instant now, Effects& effects) noexcept
       HEARTBEAT_REQUIRES(mutex_);
   /// Whoever stops it is not told of its states any more. REQUIRES: the caller has a reference.
@@ -174,7 +174,7 @@ class Shard final : public AnswerReceiver {
     std::string text;
     std::uint8_t failures = 0;
   };
-  [[nodiscard]] bool take_event(Delivery& out, Effects& effects) noexcept HEARTBEAT_REQUIRES(mutex_);
+  [[nodiscard]] bool take_event(Delivery& out) noexcept HEARTBEAT_REQUIRES(mutex_);
   void delivered(Delivery& delivery, std::uint64_t told, std::uint64_t threw, Effects& effects) noexcept
       HEARTBEAT_REQUIRES(mutex_);
   [[nodiscard]] bool has_news() const noexcept HEARTBEAT_REQUIRES(mutex_) {

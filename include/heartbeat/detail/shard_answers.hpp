@@ -195,14 +195,10 @@ inline bool Shard::take_token(Firing& out) noexcept {
   return true;
 }
 
-inline bool Shard::take_event(Delivery& out, Effects& effects) noexcept {
+inline bool Shard::take_event(Delivery& out) noexcept {
   EventRing::Entry entry;
   if (Record* ended = ended_.first(); ended != nullptr) {
     entry = events_.take_back(*ended);
-    if (entry.record != nullptr && ended->is_discarding) {
-      remove_reference(*ended, effects);  // not the last: the list has one
-      entry = {};
-    }
     if (entry.record == nullptr) out.record = ended_.pop();
   } else {
     while (entry.record == nullptr) {

@@ -90,7 +90,6 @@ inline Shard::Tokens Shard::take_over_tokens(Record& record) noexcept {
 }
 
 inline void Shard::discard_news(Record& record) noexcept {
-  record.is_discarding = true;
   if (EventRing::Entry entry = events_.take_back(record); entry.record != nullptr) {
     record.references.fetch_sub(1, std::memory_order_acq_rel);  // never the last: the caller has one
   }

@@ -34,8 +34,8 @@ inline void spin_pause() noexcept {
 
 /// std::mutex with clang's lock checks on it, and with a short spin before it sleeps.
 ///
-/// It is held for less than a microsecond, and falling asleep and being woken costs ten: two threads that start and
-/// stop heartbeats of different keys get more done when the one that comes second waits awake.
+/// A shard's is held for less than a microsecond, and falling asleep and being woken costs ten: two threads that start
+/// and stop heartbeats of different keys get more done when the one that comes second waits awake.
 class HEARTBEAT_CAPABILITY("mutex") SpinningMutex {
  public:
   void lock() HEARTBEAT_ACQUIRE() {

@@ -208,8 +208,7 @@ class ShardSubject {
     std::vector<Told> told;
     for (bool more = true; more;) {
       Shard::Delivery delivery;
-      with_effects([&](Effects& effects)
-                       HEARTBEAT_REQUIRES(shard.mutex()) { more = shard.take_event(delivery, effects); });
+      with_effects([&](Effects&) HEARTBEAT_REQUIRES(shard.mutex()) { more = shard.take_event(delivery); });
       if (!more) break;
       told.push_back({key_of<int>(*delivery.record), delivery.is_end, delivery.mask, delivery.error, delivery.text});
       with_effects([&](Effects& effects)

@@ -30,7 +30,7 @@ ManagerOptions<C> BasicSessionManager<Stub, C, E>::checked(ManagerOptions<C> opt
   HeartbeatOptions<C> heartbeat;
   heartbeat.backoff = options.reopen;
   const errc rule = broken_rule(heartbeat);
-  if (rule != errc{}) throw std::system_error{make_error_code(rule), "the backoff called reopen"};
+  if (rule != errc{}) throw std::system_error{make_error_code(rule), "the backoff in reopen breaks a rule"};
   return options;
 }
 
