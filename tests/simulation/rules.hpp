@@ -105,7 +105,7 @@ inline bool Model::may_be_in_grace(const Life& life, Time now) const {
   if (life.beats.empty()) return now <= back;
   const SentBeat& last = life.beats.back();
   if (last.fate == SentBeat::Fate::open) return now <= up(last.deadline);
-  return now <= up(std::max(back, last.sent + life.floor));
+  return now <= up(back + life.floor);
 }
 
 inline void Model::judge_end(Life& life, EndReason reason, Time now) {

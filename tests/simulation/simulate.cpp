@@ -43,7 +43,7 @@ bool read(int count, char** words, Arguments& arguments) {
   return true;
 }
 
-// A world that makes no progress: nothing in it waits for real time, so a second is long already.
+// A world that makes no progress: it takes milliseconds, and half a minute on the slowest machine is none of its own.
 char hanging[96];
 void on_alarm(int) {
   [[maybe_unused]] const auto written = ::write(STDERR_FILENO, hanging, std::strlen(hanging));

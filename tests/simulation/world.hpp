@@ -169,6 +169,7 @@ class World {
   int group_ = -1;
   std::stop_source group_parent_;
   Time next_away_{-1};
+  Time away_to_{-1};
   bool is_calm_ = false;
   bool is_over_ = false;  // the registry is gone
   bool destroys_in_callback_ = false;
@@ -261,13 +262,14 @@ inline void World::run_until(Time end) {
     if (!next || next->time_since_epoch() > end) break;
     Time then = next->time_since_epoch();
     if (!is_calm_ && next_away_ >= Time{0} && next_away_ <= then) {
-      const Time back = then + dice_.between(10ms, 20s);
+      const Time back = then + (dice_.chance(0.5) ? dice_.between(1ms, 1s) : dice_.between(10ms, 20s));
       trace("away until " + std::to_string(back.count()));
       model_.was_away(now(), back);
-      then = back;
+      then = away_to_ = back;
       next_away_ = then + dice_.about(2 * plan_.is_away_every);
     }
     clock_.reach(testing::ManualClock::time_point{then});
+    if (then == away_to_ && dice_.chance(0.3) && !is_over_) sweep();  // before the engine had time to look
   }
   if (now() < end) clock_.reach(testing::ManualClock::time_point{end});
 }
