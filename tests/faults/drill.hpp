@@ -143,8 +143,10 @@ class Drill {
   ServerCounters settled_counters(std::size_t open) {
     const auto limit = BootClock::now() + generous;
     ServerCounters counters = server_.counters();
-    while (counters.open != open && BootClock::now() < limit)
+    while (counters.open != open && BootClock::now() < limit) {
+      static_cast<void>(fleet_.wait_for([](const Told&) { return false; }, 250ms));  // the processor is the server's
       counters = server_.counters();
+    }
     return counters;
   }
 

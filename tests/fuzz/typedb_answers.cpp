@@ -78,7 +78,7 @@ class Stub {
 
   class Async {
    public:
-    explicit Async(Input& input) : input{input} {}
+    explicit Async(Input& bytes) : input{bytes} {}
 
     void session_pulse(grpc::ClientContext*, const protocol::Session::Pulse::Req* request,
                        protocol::Session::Pulse::Res* response, std::function<void(grpc::Status)> done) {
