@@ -7,7 +7,8 @@ cd "$(dirname "$0")/.."
 source cmake/build_environment.sh
 
 debian_packages g++=g++ cmake=cmake ninja-build=ninja libboost-test-dev libgrpc++-dev libprotobuf-dev \
-  protobuf-compiler=protoc protobuf-compiler-grpc=grpc_cpp_plugin nodejs=node npm=npm
+  protobuf-compiler=protoc protobuf-compiler-grpc=grpc_cpp_plugin nodejs=node npm=npm \
+  patch=patch
 
 # The Node programs' packages, once per lock file.
 node=tests/interop/node
