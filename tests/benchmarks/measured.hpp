@@ -81,7 +81,8 @@ struct Arguments {
       } else if (name == "--address") {
         address = words[i + 1];
       } else {
-        std::fprintf(stderr, "unknown option %s; there are --heartbeats N, --seconds S, --tick S, --address HOST:PORT\n",
+        std::fprintf(stderr,
+                     "unknown option %s; there are --heartbeats N, --seconds S, --tick S, --address HOST:PORT\n",
                      words[i]);
         std::exit(2);
       }
