@@ -119,7 +119,7 @@ class Scene {
       case 4:
       case 5:
       case 6: run(); break;
-      case 7: clock_.advance(std::min(Span{input_.length(62)}, latest - clock_.now())), has_jumped_ = true; break;
+      case 7: clock_.advance(std::min(Span{input_.length(62)}, room())), has_jumped_ = true; break;
       case 8:
       case 9: answer(input_.below(10)); break;
       case 10: sweep(); break;
@@ -145,7 +145,7 @@ class Scene {
       life.stop_is_asked();
       life.handle().stop();
     }
-    if (2 * longest > latest - clock_.now()) return;
+    if (2 * longest > room()) return;
     const Time end = clock_.now() + 2 * longest;
     run_for(2 * longest);
     check();
@@ -292,13 +292,16 @@ class Scene {
       require(!life.is_overdue(clock_.now()), "what has stalled has ended");
   }
 
+  // How far the clock may go on. A shutdown that waits may have taken it further.
+  [[nodiscard]] Span room() const { return std::max(Span{0}, latest - clock_.now()); }
+
   // From timer to timer, a bounded number of them: one heartbeat may beat a million times while another one waits.
   void run_for(Span span) {
-    const Time end = clock_.now() + std::min(span, latest - clock_.now());
+    const Time end = clock_.now() + std::min(span, room());
     for (int wakes = 0; wakes < 1000; ++wakes) {
       executor_.run_ready();
       const auto next = executor_.next_wake();
-      if (!next || *next > end) return static_cast<void>(executor_.run_until(end));
+      if (!next || *next > end) return static_cast<void>(executor_.run_until(std::max(end, clock_.now())));
       executor_.run_until(std::max(*next, clock_.now()));
     }
   }
