@@ -174,6 +174,15 @@ class Drill {
   std::size_t false_claims_ = 0;
 };
 
+/// A server in a process of its own, and a fleet of open sessions with that ttl in seconds.
+template <int ttl>
+struct OpenFleet {
+  OpenFleet() { fleet.open(); }
+
+  ServerProcess server;
+  Fleet fleet{server.port(), std::chrono::seconds{ttl}};
+};
+
 /// A fault that all have noticed, and that is over before the ttl is.
 [[nodiscard]] inline auto all_have_missed_a_beat(const Fleet& fleet) {
   return [size = fleet.size()](const Told& told) {

@@ -10,33 +10,25 @@ using heartbeat::EndReason;
 
 namespace {
 
-// Of `ttl` seconds.
-template <int ttl>
-struct Fixture {
-  Fixture() { fleet.open(); }
+Fault killing(ServerProcess& server, std::string name, std::function<bool(const Told&)> until) {
+  return {.name = std::move(name),
+          .begin = [&server] { server.kill(); },
+          .end = [&server] { server.start(); },
+          .lasts_until = std::move(until),
+          .server_can_be_asked = false,
+          .server_forgets = true};
+}
 
-  Fault killed(std::string name, std::function<bool(const Told&)> until) {
-    return {.name = std::move(name),
-            .begin = [this] { server.kill(); },
-            .end = [this] { server.start(); },
-            .lasts_until = std::move(until),
-            .server_can_be_asked = false,
-            .server_forgets = true};
-  }
-
-  ServerProcess server;
-  Fleet fleet{server.port(), std::chrono::seconds{ttl}};
-};
-
-using Short = Fixture<short_ttl.count()>;
-using Long = Fixture<long_ttl.count()>;
+using Short = OpenFleet<short_ttl.count()>;
+using Long = OpenFleet<long_ttl.count()>;
 
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(killed)
 
 BOOST_FIXTURE_TEST_CASE(a_restart_within_the_ttl_is_told_as_gone_or_mended, Long) {
-  const Outcome outcome = Drill{fleet, server, killed("killed, restarted", all_have_missed_a_beat(fleet))}.run();
+  const Outcome outcome =
+      Drill{fleet, server, killing(server, "killed, restarted", all_have_missed_a_beat(fleet))}.run();
 
   BOOST_TEST(outcome.told.lost_as(EndReason::gone) == fleet.ending());
   BOOST_TEST(outcome.told.lost.count == fleet.ending());
@@ -46,7 +38,8 @@ BOOST_FIXTURE_TEST_CASE(a_restart_within_the_ttl_is_told_as_gone_or_mended, Long
 }
 
 BOOST_FIXTURE_TEST_CASE(an_absence_longer_than_the_ttl_is_told_as_stalled_or_mended, Short) {
-  const Outcome outcome = Drill{fleet, server, killed("killed, away for a ttl", all_have_stalled(fleet))}.run();
+  const Outcome outcome =
+      Drill{fleet, server, killing(server, "killed, away for a ttl", all_have_stalled(fleet))}.run();
 
   BOOST_TEST(outcome.told.lost_as(EndReason::stalled) == fleet.ending());
   BOOST_TEST(outcome.told.lost.count == fleet.ending());

@@ -10,32 +10,24 @@ using heartbeat::EndReason;
 
 namespace {
 
-// Of `ttl` seconds.
-template <int ttl>
-struct Fixture {
-  Fixture() { fleet.open(); }
+Fault stopping(ServerProcess& server, std::string name, std::function<bool(const Told&)> until) {
+  return {.name = std::move(name),
+          .begin = [&server] { server.stop(); },
+          .end = [&server] { server.go_on(); },
+          .lasts_until = std::move(until),
+          .server_can_be_asked = false};
+}
 
-  Fault stopped(std::string name, std::function<bool(const Told&)> until) {
-    return {.name = std::move(name),
-            .begin = [this] { server.stop(); },
-            .end = [this] { server.go_on(); },
-            .lasts_until = std::move(until),
-            .server_can_be_asked = false};
-  }
-
-  ServerProcess server;
-  Fleet fleet{server.port(), std::chrono::seconds{ttl}};
-};
-
-using Short = Fixture<short_ttl.count()>;
-using Long = Fixture<long_ttl.count()>;
+using Short = OpenFleet<short_ttl.count()>;
+using Long = OpenFleet<long_ttl.count()>;
 
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(stopped)
 
 BOOST_FIXTURE_TEST_CASE(a_stop_within_the_ttl_costs_no_session, Long) {
-  const Outcome outcome = Drill{fleet, server, stopped("stopped, continued", all_have_missed_a_beat(fleet))}.run();
+  const Outcome outcome =
+      Drill{fleet, server, stopping(server, "stopped, continued", all_have_missed_a_beat(fleet))}.run();
 
   BOOST_TEST(outcome.told.lost.count == 0U);
   BOOST_TEST(outcome.valid == fleet.size());
@@ -45,7 +37,7 @@ BOOST_FIXTURE_TEST_CASE(a_stop_within_the_ttl_costs_no_session, Long) {
 }
 
 BOOST_FIXTURE_TEST_CASE(a_stop_longer_than_the_ttl_is_told_before_the_server_can_say_so, Short) {
-  const Outcome outcome = Drill{fleet, server, stopped("stopped for a ttl", all_have_stalled(fleet))}.run();
+  const Outcome outcome = Drill{fleet, server, stopping(server, "stopped for a ttl", all_have_stalled(fleet))}.run();
 
   BOOST_TEST(outcome.told.lost_as(EndReason::stalled) == fleet.ending());
   BOOST_TEST(outcome.told.lost.count == fleet.ending());

@@ -119,7 +119,6 @@ class Model {
   const std::int64_t tick_;
   std::deque<Life> lives_;
   std::vector<SentClose> closes_;
-  Time settled_{-1};
   Time away_from_{-1};
   Time away_to_{-1};
   bool is_shut_down_ = false;

@@ -151,7 +151,6 @@ inline void Model::judge_attempts(const Life& life, Time now) {
 }
 
 inline void Model::settle(Time now) {
-  settled_ = now;
   for (Life& life : lives_) {
     if (life.generation == 0) continue;
     if (!life.ended) judge_waiting(life, now);
