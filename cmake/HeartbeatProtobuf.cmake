@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSL-1.0
-# Turns a .proto into a static library of messages and gRPC stubs. The same file serves our own build and, installed, the
-# `typedb` component in a user's build, so the generated code always fits the Protobuf that is linked.
+# Turns a .proto into a static library of messages and gRPC stubs, for our own build and, installed, for a user's, so the
+# generated code always fits the Protobuf that is linked.
 #
 #   heartbeat_protobuf(TARGET my_protocol PROTO my/room/protocol.proto IMPORT_DIR ${CMAKE_CURRENT_SOURCE_DIR}/include)
 #
@@ -30,9 +30,9 @@ function(heartbeat_find_grpc library plugin)
     set(found_plugin ${HEARTBEAT_GRPC_CPP_PLUGIN})
   endif()
   if(NOT TARGET "${found_library}" OR NOT TARGET protobuf::protoc OR NOT found_plugin)
-    message(FATAL_ERROR "heartbeat::typedb needs gRPC, Protobuf and their compilers, and they were not found. On Debian:"
+    message(FATAL_ERROR "The components typedb, etcd and grpc_health need gRPC, Protobuf and their compilers, and they were not found. On Debian:"
                         " apt-get install libgrpc++-dev libprotobuf-dev protobuf-compiler protobuf-compiler-grpc."
-                        " Where heartbeat itself is built, -DHEARTBEAT_TYPEDB=OFF leaves the target out.")
+                        " Where heartbeat itself is built, -DHEARTBEAT_COMPONENTS=asio leaves them out.")
   endif()
   set(${library} ${found_library} protobuf::libprotobuf PARENT_SCOPE)
   set(${plugin} ${found_plugin} PARENT_SCOPE)

@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSL-1.0
 # Builds and runs all tests; arguments go to ctest (-L unit, -R killers/). On a fresh Debian it first installs what the
-# build needs, and Node for the interoperability tests.
+# build needs, and the servers and drivers that the tests talk with.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source cmake/build_environment.sh
 
 debian_packages g++=g++ cmake=cmake ninja-build=ninja libboost-test-dev libgrpc++-dev libprotobuf-dev \
   protobuf-compiler=protoc protobuf-compiler-grpc=grpc_cpp_plugin nodejs=node npm=npm \
-  patch=patch
+  patch=patch etcd-server=etcd etcd-client=etcdctl redis-server=redis-server libhiredis-dev pkg-config=pkg-config
 
 # The Node programs' packages, once per lock file.
 node=tests/interop/node

@@ -16,7 +16,7 @@
 
 #include <heartbeat/transports/typedb/session_id.hpp>
 
-#include "../interop/process.hpp"
+#include "../servers/process.hpp"
 
 namespace heartbeat::faults {
 

@@ -12,7 +12,7 @@
 
 #include <boost/test/unit_test.hpp>
 
-#include "process.hpp"
+#include "../servers/process.hpp"
 
 namespace {
 

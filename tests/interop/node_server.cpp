@@ -18,7 +18,7 @@
 #include <heartbeat/transports/typedb_session_manager.hpp>
 
 #include "../typedb/awaited.hpp"
-#include "process.hpp"
+#include "../servers/process.hpp"
 
 namespace {
 
