@@ -276,4 +276,42 @@ BOOST_AUTO_TEST_CASE(g15_all_who_stop_wait_for_callbacks_that_one_of_them_runs) 
   lane_may_go.open();
 }
 
+// A call that timed out is cancelled by the one thread for that, which is held up elsewhere: the owner who stops does
+// it himself, and neither `stop` nor the end comes before its callbacks are through.
+BOOST_AUTO_TEST_CASE(g15_the_token_of_a_call_that_timed_out_has_fired_when_stop_returns) {
+  Door lane_is_held;
+  Door lane_may_go;
+  Door timed_out;
+  std::atomic<int> calls{0};
+  std::atomic<bool> has_fired{false};
+  std::optional<BeatCompletion> kept;
+  std::optional<std::stop_callback<std::function<void()>>> on_timeout;
+  ThreadRegistry registry{answering([&](const int& key, const BeatContext& context, BeatCompletion done) {
+                            if (key == 1) return done(BeatResult::gone());
+                            if (++calls > 1) return timed_out.open();  // the first one has been given up
+                            kept.emplace(std::move(done));
+                            on_timeout.emplace(context.stop_token(), [&] { has_fired = true; });
+                          }),
+                          heartbeat::BootClock{}, heartbeat::ThreadExecutor{{.threads = 1, .blocking_threads = 1}}};
+  auto options = one_beat<ThreadRegistry>();
+  options.interval = 1s;
+  options.first_beat = heartbeat::FirstBeat::spread;
+  const ThreadRegistry::Handle holder = registry.start(1, options);
+  const std::stop_callback holding{holder.stop_token(), [&] {
+                                     lane_is_held.open();
+                                     lane_may_go.wait();
+                                   }};
+  BOOST_TEST(lane_is_held.wait());
+  options.interval = 100ms;
+  ThreadRegistry::Handle beat = registry.start(7, options);
+  BOOST_TEST(timed_out.wait());
+  const bool was_early = has_fired;
+
+  BOOST_TEST(beat.stop());
+
+  BOOST_TEST(!was_early);
+  BOOST_TEST(has_fired.load());
+  lane_may_go.open();
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -194,6 +194,8 @@ class Engine final : public Core, public ChildrenEnder {
   void run_lane(Lane& lane) noexcept;
   [[nodiscard]] bool run_one_task() noexcept;
   [[nodiscard]] bool fire_token() noexcept;
+  void fire(Shard& home, Shard::Firing& firing) noexcept;
+  void fire_calls_of(Record& record) noexcept;
   void post_lane(Lane& lane) noexcept;
   void count_throw(Shard& shard) noexcept;
   void arm(Shard& shard, Instant at) noexcept;

@@ -166,14 +166,17 @@ bool Engine<Key, T, C, E>::end_now(Record& record, EndReason reason) noexcept {
   Shard::Tokens tokens;
   bool did_end = false;
   bool has_tokens = false;
+  bool was_busy = false;
   {
     const MutexLock lock{home.mutex()};
     did_end = !record.life.is_ended();
+    was_busy = record.busy.load(std::memory_order_relaxed) != 0;  // under the lock
     tokens = did_end ? home.end_by_owner(record, reason, ended_at, effects) : home.take_over_tokens(record);
     has_tokens = tokens.beat.stop_possible() || tokens.heartbeat.stop_possible();
     if (!has_tokens) home.leave(record, effects);
   }
   perform(home, effects);
+  if (was_busy) fire_calls_of(record);
   if (has_tokens) {
     {
       const CallbackFrame frame;
@@ -189,6 +192,19 @@ bool Engine<Key, T, C, E>::end_now(Record& record, EndReason reason) noexcept {
   }
   if (home.gate().leave()) gate_emptied();
   return did_end;
+}
+
+// Requests the tokens of its calls that timed out, and that nobody has come to request yet.
+template <class Key, class T, class C, class E>
+void Engine<Key, T, C, E>::fire_calls_of(Record& record) noexcept {
+  Shard& home = record.shard();
+  for (Shard::Firing firing;; firing = {}) {
+    {
+      const MutexLock lock{home.mutex()};
+      if (!home.take_token_of(record, firing)) return;
+    }
+    fire(home, firing);
+  }
 }
 
 template <class Key, class T, class C, class E>

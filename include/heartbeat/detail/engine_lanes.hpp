@@ -70,7 +70,6 @@ bool Engine<Key, T, C, E>::fire_token() noexcept {
   for (std::size_t i = 0; i < shard_count(); ++i) {
     Shard& home = shard((first + i) % shard_count());
     Shard::Firing firing;
-    Effects effects;
     bool more = false;
     {
       const MutexLock lock{home.mutex()};
@@ -78,19 +77,25 @@ bool Engine<Key, T, C, E>::fire_token() noexcept {
       more = home.has_news();
     }
     if (more && lanes_.size() > 1) wake_lane();  // one that is stuck must not hold the others up
-    {
-      const CallbackFrame frame;
-      firing.source.request_stop();
-    }
-    if (firing.record != nullptr) {
-      const MutexLock lock{home.mutex()};
-      home.leave(*firing.record, effects);
-    }
-    if (effects.has_news) wake_lane();  // whoever tells at this moment may have looked here already
-    free_dead(effects);
+    fire(home, firing);
     return true;
   }
   return false;
+}
+
+template <class Key, class T, class C, class E>
+void Engine<Key, T, C, E>::fire(Shard& home, Shard::Firing& firing) noexcept {
+  {
+    const CallbackFrame frame;
+    firing.source.request_stop();
+  }
+  Effects effects;
+  {
+    const MutexLock lock{home.mutex()};
+    home.fired(firing, effects);
+  }
+  if (effects.has_news) wake_lane();  // whoever tells at this moment may have looked here already
+  free_dead(effects);
 }
 
 // --- parents

@@ -162,9 +162,13 @@ class Shard final : public AnswerReceiver {
   // --- tokens and events of the engine's ends
   struct Firing {
     std::stop_source source{std::nostopstate};
-    Record* record = nullptr;  // of a heartbeat's token: busy until `leave`
+    Record* record = nullptr;  // busy, and with a reference, until `fired`
   };
   [[nodiscard]] bool take_token(Firing& out) noexcept HEARTBEAT_REQUIRES(mutex_);
+  /// A token of a call of that record's which was given up: an owner who stops requests it himself, because the threads
+  /// that would may be held up by other heartbeats' calls.
+  [[nodiscard]] bool take_token_of(Record& record, Firing& out) noexcept HEARTBEAT_REQUIRES(mutex_);
+  void fired(Firing& firing, Effects& effects) noexcept HEARTBEAT_REQUIRES(mutex_);
   struct Delivery {
     Record* record = nullptr;  // busy, or ended and with a reference of the caller's
     bool is_end = false;
@@ -230,6 +234,8 @@ class Shard final : public AnswerReceiver {
   void tell(Record& record, EventMask news, Instant now, Effects& effects) noexcept HEARTBEAT_REQUIRES(mutex_);
   void note_error(Record& record, std::error_code error, std::string&& text) noexcept HEARTBEAT_REQUIRES(mutex_);
   std::stop_source abandon(Record& record, Effects& effects) noexcept HEARTBEAT_REQUIRES(mutex_);
+  void take_call(BeatSlot*& link, Firing& out) noexcept HEARTBEAT_REQUIRES(mutex_);
+  static void enter(Record& record) noexcept;
   static void give_back_credit(const BeatSlot& slot, Effects& effects) noexcept;
   void abandon_and_fire(Record& record, Effects& effects) noexcept HEARTBEAT_REQUIRES(mutex_);
   void begin_end(Record& record, EndReason reason, Instant now, Effects& effects) noexcept HEARTBEAT_REQUIRES(mutex_);

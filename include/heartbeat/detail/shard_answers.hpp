@@ -46,7 +46,7 @@ inline void Shard::late_answer(BeatSlot& slot, Effects& effects) noexcept {
     remove_reference(*record, effects);
   }
   slot.is_answered = true;
-  if (!slot.is_to_be_fired) slots_.give_back(slot);
+  if (slot.fired == nullptr) slots_.give_back(slot);
 }
 
 inline void Shard::current_answer(BeatSlot& slot, BeatResult&& result, Instant now, Effects& effects) noexcept {
@@ -126,7 +126,9 @@ inline void Shard::abandon_and_fire(Record& record, Effects& effects) noexcept {
   BeatSlot& slot = *record.slot;
   slot.stop = abandon(record, effects);
   if (!slot.stop.stop_possible()) return;
-  slot.is_to_be_fired = true;
+  enter(record);  // its callbacks are the heartbeat's own: who stops waits for them, and the end is told after them
+  record.references.fetch_add(1, std::memory_order_relaxed);
+  slot.fired = &record;
   slot.next = std::exchange(fired_slots_, &slot);
   effects.has_news = true;
 }
@@ -180,19 +182,40 @@ inline void Shard::let_go(Effects& effects) noexcept {
 // --- tokens and events
 
 inline bool Shard::take_token(Firing& out) noexcept {
-  if (BeatSlot* slot = fired_slots_; slot != nullptr) {
-    fired_slots_ = slot->next;
-    out = {.source = std::exchange(slot->stop, std::stop_source{std::nostopstate}), .record = nullptr};
-    slot->is_to_be_fired = false;
-    if (slot->is_answered) slots_.give_back(*slot);
+  if (fired_slots_ != nullptr) {
+    take_call(fired_slots_, out);
     return true;
   }
   Record* record = fired_records_.pop();
   if (record == nullptr) return false;
   record->is_to_be_fired = false;
-  record->busy.store(record->busy.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);  // under the lock
+  enter(*record);
+  record->references.fetch_add(1, std::memory_order_relaxed);  // under the lock the record is alive
   out = {.source = record->side->stop, .record = record};
   return true;
+}
+
+inline bool Shard::take_token_of(Record& record, Firing& out) noexcept {
+  if (record.busy.load(std::memory_order_relaxed) == 0) return false;  // under the lock
+  for (BeatSlot** link = &fired_slots_; *link != nullptr; link = &(*link)->next) {
+    if ((*link)->fired != &record) continue;
+    take_call(*link, out);
+    return true;
+  }
+  return false;
+}
+
+inline void Shard::take_call(BeatSlot*& link, Firing& out) noexcept {
+  BeatSlot& slot = *link;
+  link = slot.next;
+  out = {.source = std::exchange(slot.stop, std::stop_source{std::nostopstate}),
+         .record = std::exchange(slot.fired, nullptr)};
+  if (slot.is_answered) slots_.give_back(slot);
+}
+
+inline void Shard::fired(Firing& firing, Effects& effects) noexcept {
+  leave(*firing.record, effects);
+  remove_reference(*firing.record, effects);
 }
 
 inline bool Shard::take_event(Delivery& out) noexcept {
@@ -211,8 +234,7 @@ inline bool Shard::take_event(Delivery& out) noexcept {
   out.at = entry.at;
   if (!out.is_end) {  // an owner who stops waits for it, also when the end is what comes next
     out.record = entry.record;
-    out.record->busy.store(out.record->busy.load(std::memory_order_relaxed) + 1,
-                           std::memory_order_relaxed);  // under the lock
+    enter(*out.record);
   }
   out.failures = out.record->life.failures();
   out.error = {};

@@ -145,7 +145,7 @@ inline bool Shard::claim_one(Record& record, Instant now, Claim& out, Calling ca
   if (record.is_calling || record.is_closing) {
     record.references.fetch_add(1, std::memory_order_relaxed);  // under the lock the record is alive
   } else {
-    record.busy.store(record.busy.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);  // under the lock
+    enter(record);
   }
   pin();  // for the ticket
   out = {&record, slot, slot->serial, slot->deadline - now, slot->is_close, record.batch_class};

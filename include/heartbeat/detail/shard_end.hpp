@@ -83,7 +83,7 @@ inline Shard::Tokens Shard::end_by_owner(Record& record, EndReason reason, Insta
 // Busy for whoever takes tokens over, not for the ender alone: two who stop at once wait for the same callbacks (F33).
 inline Shard::Tokens Shard::take_over_tokens(Record& record) noexcept {
   Tokens tokens;
-  record.busy.store(record.busy.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);  // under the lock
+  enter(record);
   discard_news(record);
   if (record.side) tokens.heartbeat = record.side->stop;
   return tokens;
@@ -93,6 +93,10 @@ inline void Shard::discard_news(Record& record) noexcept {
   if (EventRing::Entry entry = events_.take_back(record); entry.record != nullptr) {
     record.references.fetch_sub(1, std::memory_order_acq_rel);  // never the last: the caller has one
   }
+}
+
+inline void Shard::enter(Record& record) noexcept {
+  record.busy.store(record.busy.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);  // under the lock
 }
 
 inline void Shard::leave(Record& record, Effects& effects) noexcept {

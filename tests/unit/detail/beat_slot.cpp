@@ -74,7 +74,7 @@ BOOST_AUTO_TEST_CASE(a_slot_remembers_nothing_of_the_call_before) {
   slot->stop = std::stop_source{};
   slot->send_time = 5;
   slot->deadline = 6;
-  slot->is_abandoned = slot->is_answered = slot->is_to_be_fired = slot->is_close = true;
+  slot->is_abandoned = slot->is_answered = slot->is_close = true;
   pool.give_back(*slot);
 
   slot = pool.take();
@@ -85,7 +85,6 @@ BOOST_AUTO_TEST_CASE(a_slot_remembers_nothing_of_the_call_before) {
   BOOST_TEST(slot->deadline == instant_never);
   BOOST_TEST(!slot->is_abandoned);
   BOOST_TEST(!slot->is_answered);
-  BOOST_TEST(!slot->is_to_be_fired);
   BOOST_TEST(!slot->is_close);
 }
 
