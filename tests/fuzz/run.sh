@@ -10,7 +10,8 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 source cmake/build_environment.sh
 debian_packages clang-16=clang++-16 llvm-16=llvm-symbolizer-16 libclang-rt-16-dev cmake=cmake ninja-build=ninja \
-  libboost-test-dev libgrpc++-dev libprotobuf-dev protobuf-compiler=protoc protobuf-compiler-grpc=grpc_cpp_plugin
+  libboost-test-dev libgrpc++-dev libprotobuf-dev protobuf-compiler=protoc protobuf-compiler-grpc=grpc_cpp_plugin \
+  libhiredis-dev pkg-config=pkg-config
 
 cmake --preset fuzz >/dev/null
 cmake --build --preset fuzz
