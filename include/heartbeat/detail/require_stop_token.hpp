@@ -6,7 +6,7 @@
 #include <version>
 
 #ifndef __cpp_lib_jthread
-#error "heartbeat needs C++20 and std::stop_token: libstdc++ 12 or later, or libc++ 19 or later with -fexperimental-library"
+#error "heartbeat needs C++20 and std::stop_token: libstdc++ 12 or later, or libc++ 19 with -fexperimental-library"
 #endif
 
 #include <stop_token>
