@@ -5,10 +5,10 @@
 
 #include <atomic>
 #include <cstdint>
-#include <stop_token>
 #include <utility>
 
 #include <heartbeat/beat_result.hpp>
+#include <heartbeat/detail/require_stop_token.hpp>
 
 namespace heartbeat::detail {
 

@@ -8,13 +8,13 @@
 #include <exception>
 #include <functional>
 #include <memory>
-#include <stop_token>
 #include <string>
 #include <system_error>
 #include <utility>
 
 #include <heartbeat/answer_receiver.hpp>
 #include <heartbeat/beat_result.hpp>
+#include <heartbeat/detail/require_stop_token.hpp>
 #include <heartbeat/error.hpp>
 
 namespace heartbeat {

@@ -5,10 +5,10 @@
 
 #include <chrono>
 #include <cstdint>
-#include <stop_token>
 #include <utility>
 
 #include <heartbeat/answer_receiver.hpp>
+#include <heartbeat/detail/require_stop_token.hpp>
 
 namespace heartbeat {
 

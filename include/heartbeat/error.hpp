@@ -104,7 +104,8 @@ inline const char* message_of(errc code) noexcept {
   return "unknown heartbeat error";
 }
 
-// Default visibility: a program and its plugins must agree on one category, also when built with hidden symbols.
+// Default visibility, of the classes and of the functions that hold an object of them: a program and its plugins must
+// agree on one category, also when built with hidden symbols.
 class __attribute__((visibility("default"))) Category final : public std::error_category {
  public:
   const char* name() const noexcept override { return "heartbeat"; }
@@ -135,7 +136,7 @@ class __attribute__((visibility("default"))) ConditionCategory final : public st
 }  // namespace detail
 
 /// The category of `errc`.
-inline const std::error_category& category() noexcept {
+__attribute__((visibility("default"))) inline const std::error_category& category() noexcept {
   static const detail::Category instance;
   return instance;
 }
@@ -146,7 +147,7 @@ inline std::error_code make_error_code(errc code) noexcept {
 }
 
 /// Found by argument-dependent lookup when a `condition` becomes an std::error_condition.
-inline std::error_condition make_error_condition(condition value) noexcept {
+__attribute__((visibility("default"))) inline std::error_condition make_error_condition(condition value) noexcept {
   static const detail::ConditionCategory instance;
   return {static_cast<int>(value), instance};
 }

@@ -9,12 +9,12 @@
 #include <list>
 #include <map>
 #include <optional>
-#include <stop_token>
 #include <system_error>
 #include <utility>
 #include <vector>
 
 #include <heartbeat/detail/engine.hpp>
+#include <heartbeat/detail/require_stop_token.hpp>
 #include <heartbeat/end.hpp>
 #include <heartbeat/error.hpp>
 #include <heartbeat/registry.hpp>

@@ -7,11 +7,11 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <stop_token>
 #include <utility>
 
 #include <heartbeat/clock.hpp>
 #include <heartbeat/detail/engine.hpp>
+#include <heartbeat/detail/require_stop_token.hpp>
 #include <heartbeat/end.hpp>
 #include <heartbeat/key.hpp>
 

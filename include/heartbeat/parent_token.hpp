@@ -4,8 +4,9 @@
 // options.hpp.
 #pragma once
 
-#include <stop_token>
 #include <utility>
+
+#include <heartbeat/detail/require_stop_token.hpp>
 
 namespace heartbeat {
 

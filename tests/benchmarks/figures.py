@@ -4,6 +4,7 @@ results.json and two plots in build/benchmarks. Run by run.sh, from the top of t
 import argparse
 import json
 import pathlib
+import resource
 import statistics
 import subprocess
 import sys
@@ -128,6 +129,31 @@ def alone(figures, seconds, with_ten_million):
     return lateness, many
 
 
+def compiled(source):
+    """What a compiler spends on a program, and what it makes of it, with no cache in between."""
+    program, object_file = OUT / "compiled", OUT / "compiled.o"
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run(["g++", "-std=c++20", "-O2", "-Iinclude", "-c", source, "-o", object_file], check=True)
+    spent = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run(["g++", "-s", object_file, "-o", program, "-pthread"], check=True)
+    return {"cpu_s": spent.ru_utime + spent.ru_stime - used.ru_utime - used.ru_stime,
+            "object_kb": object_file.stat().st_size / 1000, "program_kb": program.stat().st_size / 1000}
+
+
+def compiling(figures, rounds):
+    """The smallest program of a user, and the same made by hand of a std::jthread."""
+    sources = {"ours": "examples/first_heartbeat.cpp", "jthread": "tests/benchmarks/peers/first_heartbeat.cpp"}
+    print("  ", "g++", *sources.values(), flush=True)
+    results = {name: [] for name in sources}
+    for _ in range(rounds):
+        for name, source in sources.items():
+            results[name].append(compiled(source))
+    ours, peer = medians(results["ours"]), medians(results["jthread"])
+    figures.add_ratio("first_program_compile_cpu_s", "cpu_s", ours, peer, "jthread", None)
+    figures.add_ratio("first_program_object_kb", "object_kb", ours, peer, "jthread", None)
+    figures.add_ratio("first_program_stripped_kb", "program_kb", ours, peer, "jthread", None)
+
+
 def plot(script, output):
     header = f"set terminal svg size 720,420 background rgb 'white'\nset output '{OUT / output}'\nset grid\n"
     subprocess.run(["gnuplot"], input=header + script, text=True, check=True)
@@ -161,6 +187,7 @@ def main():
     parser.add_argument("--quick", action="store_true", help="shorter spans, no run of ten million, no plot of cost")
     quick = parser.parse_args().quick
     figures = Figures()
+    compiling(figures, rounds=3 if quick else 9)
     cpu_and_memory(figures, INTERVAL if quick else 2 * INTERVAL, rounds=1 if quick else 3, with_libuv=not quick)
     start_and_stop(figures)
     typedb(figures, rounds=1 if quick else 9, seconds=3 if quick else 6)

@@ -17,8 +17,8 @@
 #include <heartbeat/registry.hpp>
 #include <heartbeat/transports/typedb_session_manager.hpp>
 
-#include "../typedb/awaited.hpp"
 #include "../servers/process.hpp"
+#include "../typedb/awaited.hpp"
 
 namespace {
 

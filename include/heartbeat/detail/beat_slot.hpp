@@ -12,10 +12,10 @@
 #include <memory>
 #include <new>
 #include <span>
-#include <stop_token>
 #include <vector>
 
 #include <heartbeat/answer_receiver.hpp>
+#include <heartbeat/detail/require_stop_token.hpp>
 #include <heartbeat/detail/tick.hpp>
 
 namespace heartbeat::detail {

@@ -16,10 +16,10 @@
 #include <atomic>
 #include <cstdint>
 #include <optional>
-#include <stop_token>
 #include <utility>
 
 #include <heartbeat/detail/record.hpp>
+#include <heartbeat/detail/require_stop_token.hpp>
 #include <heartbeat/detail/threading.hpp>
 #include <heartbeat/end.hpp>
 #include <heartbeat/executor.hpp>

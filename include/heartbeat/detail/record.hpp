@@ -11,13 +11,13 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
-#include <stop_token>
 #include <string>
 #include <system_error>
 #include <utility>
 
 #include <heartbeat/detail/beat_slot.hpp>
 #include <heartbeat/detail/lifecycle.hpp>
+#include <heartbeat/detail/require_stop_token.hpp>
 #include <heartbeat/detail/shared_rules.hpp>
 #include <heartbeat/detail/wheel_chunks.hpp>
 

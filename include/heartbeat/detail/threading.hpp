@@ -18,9 +18,9 @@
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
-#include <stop_token>
 #include <utility>
 
+#include <heartbeat/detail/require_stop_token.hpp>
 #include <heartbeat/detail/thread_annotations.hpp>
 
 namespace heartbeat::detail {

@@ -13,7 +13,6 @@
 #include <mutex>
 #include <optional>
 #include <stdexcept>
-#include <stop_token>
 #include <string>
 #include <system_error>
 #include <unordered_map>
@@ -24,6 +23,7 @@
 #include <heartbeat/beat_completion.hpp>
 #include <heartbeat/beat_context.hpp>
 #include <heartbeat/beat_result.hpp>
+#include <heartbeat/detail/require_stop_token.hpp>
 #include <heartbeat/testing/manual_executor.hpp>
 #include <heartbeat/testing/scripted_reply.hpp>
 #include <heartbeat/testing/transcript.hpp>

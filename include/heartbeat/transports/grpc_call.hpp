@@ -11,7 +11,6 @@
 #include <functional>
 #include <memory>
 #include <optional>
-#include <stop_token>
 #include <string>
 #include <system_error>
 #include <thread>
@@ -20,6 +19,8 @@
 #include <grpc/support/time.h>
 #include <grpcpp/client_context.h>
 #include <grpcpp/support/status.h>
+
+#include <heartbeat/detail/require_stop_token.hpp>
 
 namespace heartbeat {
 

@@ -37,7 +37,8 @@ inline const char* name_of_status(int code) noexcept {
   }
 }
 
-// Default visibility: a program and its plugins must agree on one category, also when built with hidden symbols.
+// Default visibility, of the class and of the function that holds an object of it: a program and its plugins must agree
+// on one category, also when built with hidden symbols.
 class __attribute__((visibility("default"))) GrpcCategory final : public std::error_category {
  public:
   const char* name() const noexcept override { return "heartbeat.grpc"; }
@@ -68,7 +69,7 @@ class __attribute__((visibility("default"))) GrpcCategory final : public std::er
 
 /// The category of gRPC's status codes. Its messages are their names, such as `DEADLINE_EXCEEDED`; that one also equals
 /// `std::errc::timed_out`, and so on where POSIX has the same word.
-inline const std::error_category& grpc_category() noexcept {
+__attribute__((visibility("default"))) inline const std::error_category& grpc_category() noexcept {
   static const detail::GrpcCategory instance;
   return instance;
 }

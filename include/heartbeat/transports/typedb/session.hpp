@@ -5,13 +5,13 @@
 
 #include <memory>
 #include <optional>
-#include <stop_token>
 #include <string>
 #include <system_error>
 #include <utility>
 
 #include <heartbeat/boot_clock.hpp>
 #include <heartbeat/clock.hpp>
+#include <heartbeat/detail/require_stop_token.hpp>
 #include <heartbeat/end.hpp>
 #include <heartbeat/transports/typedb/session_id.hpp>
 #include <heartbeat/transports/typedb/session_ledger.hpp>

@@ -12,7 +12,6 @@
 #include <memory>
 #include <mutex>
 #include <random>
-#include <stop_token>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -23,6 +22,7 @@
 
 #include <heartbeat/boot_clock.hpp>
 #include <heartbeat/clock.hpp>
+#include <heartbeat/detail/require_stop_token.hpp>
 #include <heartbeat/duration.hpp>
 #include <heartbeat/event.hpp>
 #include <heartbeat/executor.hpp>
