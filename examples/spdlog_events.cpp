@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: BSL-1.0
+// Question: how do I log what happens to my sessions?
+// The sink of a registry gets each event; to_string makes a line of it, for whatever logger the program has. The server
+// here does not answer the second beat, and has forgotten the session when the third comes. Prints
+//   session-7 (generation …) started
+//   session-7 (generation …) acknowledged
+//   session-7 (generation …) missed after 1 failure: Connection timed out: no answer
+//   session-7 (generation …) jeopardy after 1 failure: Connection timed out: no answer
+//   session-7 (generation …) ended: gone after 1 failure: Connection timed out: no answer
+// each with the time and the level before it. Read next: prometheus_metrics.cpp.
+#include <semaphore>
+#include <spdlog/spdlog.h>
+#include <string>
+#include <system_error>
+
+#include <heartbeat/heartbeat.hpp>
+#include <heartbeat/printing.hpp>
+
+using namespace std::chrono_literals;
+
+int main() {
+  heartbeat::FunctionTransport server{[beats = 0](const std::string&, const heartbeat::BeatContext&) mutable {
+    switch (++beats) {
+      case 1: return heartbeat::BeatResult::acknowledged();
+      case 2: return heartbeat::BeatResult::failed(std::make_error_code(std::errc::timed_out), "no answer");
+      default: return heartbeat::BeatResult::gone();
+    }
+  }};
+  std::binary_semaphore told{0};
+  using Registry = heartbeat::HeartbeatRegistry<std::string, decltype(server)>;
+  // [log]
+  Registry registry{server, [&](const Registry::EventType& event) {
+                      const bool is_bad = event.kind == heartbeat::EventKind::ended && is_failure(event.reason);
+                      spdlog::log(is_bad ? spdlog::level::err : spdlog::level::info, to_string(event));
+                      if (event.kind == heartbeat::EventKind::ended) told.release();
+                    }};
+  // [log]
+  const auto beat = registry.start("session-7", {.interval = 100ms, .ttl = 10s});
+  told.acquire();
+  return beat.ended() == heartbeat::EndReason::gone ? 0 : 1;
+}
