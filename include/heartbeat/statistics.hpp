@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 // What a registry counts, as a plain snapshot: enough to see that it falls behind, that a server is lost, or that a
-// transport misbehaves. Read next: registry.hpp.
+// transport misbehaves. Read next: registry.hpp;
+// metrics.hpp, what a monitoring system calls all this.
 #pragma once
 
 #include <array>
@@ -21,6 +22,9 @@ struct LatenessHistogram {
   /// everything above. The first four are 1 us wide; then four share each power of two.
   std::array<std::uint64_t, buckets> counts{};
 
+  /// Of all of them together. Floating, since a million heartbeats may be late by months: a machine that slept.
+  std::chrono::duration<double> sum{0};
+
   [[nodiscard]] static constexpr std::chrono::microseconds limit_of(std::size_t bucket) noexcept {
     if (bucket < 4) return std::chrono::microseconds{static_cast<std::int64_t>(bucket) + 1};
     return std::chrono::microseconds{static_cast<std::int64_t>(5 + bucket % 4) << (bucket / 4 - 1)};
@@ -34,11 +38,13 @@ struct LatenessHistogram {
       bucket = 4 * shift + static_cast<std::size_t>(microseconds >> shift);
     }
     ++counts[bucket < buckets ? bucket : buckets - 1];
+    if (nanoseconds > 0) sum += std::chrono::nanoseconds{nanoseconds};
   }
 
   constexpr void add(const LatenessHistogram& other) noexcept {
     for (std::size_t i = 0; i < buckets; ++i)
       counts[i] += other.counts[i];
+    sum += other.sum;
   }
 
   /// An upper bound of the lateness that `share` (of [0, 1]) of all beats did not exceed, at most a quarter too
@@ -58,15 +64,23 @@ struct LatenessHistogram {
   }
 };
 
-/// A registry's counters since it was made. Each shard is read at one moment, the shards one after the other: sums over
-/// what has come to rest add up exactly, sums over what is under way may be off by what happened in between.
+/// A registry's counters since it was made.
+///
+/// Consistency: each shard is read at one moment, under its lock; the shards are read one after the other.
+///   - Whatever happened before the call, as seen by the caller, is counted.
+///   - The sums below add up in every snapshot, at rest or not, for each is made of sums of one shard.
+///   - Each number only grows from one call to a later one, except `running` and `in_flight`, which go up and down,
+///     `in_flight_limit`, which stands, and `least_slack`, which only shrinks.
+///   - It is not one moment of the whole: of two things that happened in two shards one after the other while it was
+///     taken, it may have the second without the first. So `running` may be a number of heartbeats that never ran at
+///     once.
 struct Statistics {
   // Heartbeats. started == running + the sum of ended.
   std::uint64_t started = 0;
   std::uint64_t running = 0;
   std::array<std::uint64_t, 6> ended{};  ///< by EndReason
 
-  // Beats. sent == acknowledged + gone + failed + timed_out + discarded + in_flight.
+  // Beats. sent == acknowledged + gone + failed + timed_out + discarded + in_flight == the sum of lateness.counts.
   std::uint64_t sent = 0;
   std::uint64_t acknowledged = 0;
   std::uint64_t gone = 0;
@@ -83,7 +97,7 @@ struct Statistics {
   LatenessHistogram lateness;         ///< of the beats sent
   std::chrono::nanoseconds least_slack = std::chrono::nanoseconds::max();  ///< validity left at an acknowledgement
 
-  // Closes. closes_wanted == closes_done + closes_failed + closes_skipped + those under way.
+  // Closes. closes_wanted == closes_done + closes_failed + closes_skipped + those under way (none after a shutdown).
   std::uint64_t closes_wanted = 0;
   std::uint64_t closes_done = 0;
   std::uint64_t closes_failed = 0;   ///< answered with an error, or timed out
@@ -95,7 +109,7 @@ struct Statistics {
   std::uint64_t threw = 0;
 
   // Events.
-  std::uint64_t events_told = 0;
+  std::uint64_t events_told = 0;     ///< once the sink has returned
   std::uint64_t events_dropped = 0;  ///< never an end
   std::uint64_t sink_threw = 0;
 

@@ -12,7 +12,6 @@
 #include <future>
 #include <mutex>
 #include <optional>
-#include <ostream>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -28,23 +27,13 @@
 #include <heartbeat/end.hpp>
 #include <heartbeat/event.hpp>
 #include <heartbeat/executors/thread.hpp>
+#include <heartbeat/printing.hpp>  // for the checks that print
 #include <heartbeat/registry.hpp>
 #include <heartbeat/testing/event_log.hpp>
 #include <heartbeat/testing/manual_clock.hpp>
 #include <heartbeat/testing/manual_executor.hpp>
 #include <heartbeat/testing/scripted_transport.hpp>
 #include <heartbeat/transports/function.hpp>
-
-namespace heartbeat {
-
-inline std::ostream& operator<<(std::ostream& out, EventKind kind) {
-  return out << to_string(kind);
-}
-inline std::ostream& operator<<(std::ostream& out, EndReason reason) {
-  return out << to_string(reason);
-}
-
-}  // namespace heartbeat
 
 namespace heartbeat::guarantees {
 

@@ -20,6 +20,7 @@
 #include <vector>
 
 #include <heartbeat/event.hpp>
+#include <heartbeat/printing.hpp>
 #include <heartbeat/testing/readable.hpp>
 
 namespace heartbeat::testing {
@@ -39,16 +40,14 @@ struct LoggedEvent {
   friend bool operator==(const LoggedEvent&, const LoggedEvent&) = default;
 };
 
-/// "5.002 s  7/1 missed, 2 in a row (Connection refused)", "30 s  7/1 ended: stalled". 7/1 is generation 1 of key 7.
+/// When it happened, and the event in a log's words (../printing.hpp):
+/// "5.002 s  7 (generation 1) missed after 2 failures: Connection refused", "30 s  7 (generation 1) ended: stalled".
 template <class Key, class C>
 [[nodiscard]] std::string readable(const LoggedEvent<Key, C>& event) {
   const auto at = std::chrono::duration_cast<std::chrono::nanoseconds>(event.at.time_since_epoch());
-  std::string line = readable(at) + "  " + readable_key(event.key) + "/" + std::to_string(event.generation) + " ";
-  line += to_string(event.kind);
-  if (event.kind == EventKind::ended) (line += ": ") += to_string(event.reason);
-  if (event.failures > 1) line += ", " + std::to_string(event.failures) + " in a row";
-  if (event.error || !event.text.empty()) line += " (" + readable(event.error, event.text) + ")";
-  return line;
+  const Event<Key, C> told{event.key,    event.generation, event.kind, event.at,
+                           event.reason, event.error,      event.text, event.failures};
+  return readable(at) + "  " + to_string(told);
 }
 
 template <class Key, class C>

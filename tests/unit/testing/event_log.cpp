@@ -105,14 +105,14 @@ BOOST_AUTO_TEST_CASE(an_event_is_printed_as_a_line) {
   const std::string text = log.text();
 
   BOOST_TEST(text ==
-             "0 s  a/1 started\n"
-             "5.002 s  a/1 missed, 2 in a row (" +
+             "0 s  a (generation 1) started\n"
+             "5.002 s  a (generation 1) missed after 2 failures: " +
                  refused.message() +
-                 ": down)\n"
-                 "30 s  a/1 ended: gone\n");
+                 ": down\n"
+                 "30 s  a (generation 1) ended: gone\n");
   std::ostringstream out;
   out << log.all().front();
-  BOOST_TEST(out.str() == "0 s  a/1 started");
+  BOOST_TEST(out.str() == "0 s  a (generation 1) started");
 }
 
 BOOST_AUTO_TEST_CASE(a_test_waits_for_what_another_thread_tells) {
