@@ -62,6 +62,7 @@ class [[nodiscard]] BeatCompletion {
     return BeatCompletion{detail::FunctionReceiver<Fn>::make_ticket(std::move(fn))};
   }
 
+  /// Hands the duty to answer on.
   BeatCompletion(BeatCompletion&&) noexcept = default;
   BeatCompletion& operator=(BeatCompletion&&) = delete;
 
@@ -96,6 +97,7 @@ class [[nodiscard]] CloseCompletion {
     return CloseCompletion{detail::FunctionReceiver<decltype(receive)>::make_ticket(std::move(receive))};
   }
 
+  /// Hands the duty to answer on.
   CloseCompletion(CloseCompletion&&) noexcept = default;
   CloseCompletion& operator=(CloseCompletion&&) = delete;
 

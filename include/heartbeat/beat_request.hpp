@@ -11,9 +11,9 @@ namespace heartbeat {
 /// not moved out when the call returns counts as dropped.
 template <class Key>
 struct BeatRequest {
-  const Key& key;
-  BeatContext context;
-  BeatCompletion completion;
+  const Key& key;             ///< whose beat it is
+  BeatContext context;        ///< how long it may take, and when to give it up
+  BeatCompletion completion;  ///< to be moved out and called once
 };
 
 }  // namespace heartbeat

@@ -18,6 +18,7 @@ namespace heartbeat {
 /// Threading: a value. Allocates: for the text of a failure only.
 class BeatResult {
  public:
+  /// What a beat can come to.
   enum class Kind : std::uint8_t {
     acknowledged,  ///< the server said that the session lives
     gone,          ///< the server said that it does not know the session
@@ -48,6 +49,7 @@ class BeatResult {
     return result;
   }
 
+  /// Which of the three it is.
   [[nodiscard]] Kind kind() const noexcept { return kind_; }
 
   /// The ttl the server told with an acknowledgement, if it told one.
@@ -58,6 +60,7 @@ class BeatResult {
 
   /// The transport's own words on it; may be empty.
   [[nodiscard]] const std::string& text() const& noexcept { return text_; }
+  /// As above, to be moved from.
   [[nodiscard]] std::string&& text() && noexcept { return std::move(text_); }
 
   /// False: trying again is useless (wrong credentials, say).

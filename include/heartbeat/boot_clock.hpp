@@ -12,18 +12,20 @@ namespace heartbeat {
 ///
 /// Threading: any thread. Blocks: never. Allocates: never. Throws: never.
 struct BootClock {
-  using duration = std::chrono::nanoseconds;
-  using rep = duration::rep;
-  using period = duration::period;
-  using time_point = std::chrono::time_point<BootClock>;
-  static constexpr bool is_steady = true;
+  using duration = std::chrono::nanoseconds;              ///< its resolution
+  using rep = duration::rep;                              ///< of 64 bits
+  using period = duration::period;                        ///< nanoseconds
+  using time_point = std::chrono::time_point<BootClock>;  ///< since boot
+  static constexpr bool is_steady = true;                 ///< it never goes backward
 
+  /// The system clock behind it.
 #ifdef CLOCK_BOOTTIME
   static constexpr clockid_t id = CLOCK_BOOTTIME;
 #else
   static constexpr clockid_t id = CLOCK_MONOTONIC;
 #endif
 
+  /// The time now.
   static time_point now() noexcept {
     timespec reading{};
     ::clock_gettime(id, &reading);

@@ -25,6 +25,7 @@ class Duration {
   template <class Rep, class Period>
   constexpr Duration(std::chrono::duration<Rep, Period> span) noexcept : count_{clamped(span)} {}  // NOLINT
 
+  /// As the standard has it.
   constexpr operator std::chrono::nanoseconds() const noexcept {  // NOLINT
     return std::chrono::nanoseconds{count_};
   }
@@ -32,6 +33,7 @@ class Duration {
   /// The span as a number of nanoseconds.
   [[nodiscard]] constexpr std::int64_t count() const noexcept { return count_; }
 
+  /// By length.
   friend constexpr auto operator<=>(Duration, Duration) noexcept = default;
 
  private:

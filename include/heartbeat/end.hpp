@@ -41,11 +41,11 @@ enum class EndReason : std::uint8_t {
 /// A heartbeat that ended without being asked to.
 template <class Key>
 struct Failure {
-  Key key;
-  std::uint64_t generation;
-  EndReason reason;
-  std::error_code error;  ///< of the last beat that failed; none if none did
-  std::string text;       ///< the transport's words on it; may be empty
+  Key key;                   ///< whose heartbeat
+  std::uint64_t generation;  ///< which of the key's heartbeats
+  EndReason reason;          ///< gone, failed or stalled
+  std::error_code error;     ///< of the last beat that failed; none if none did
+  std::string text;          ///< the transport's words on it; may be empty
 };
 
 }  // namespace heartbeat

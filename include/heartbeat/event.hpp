@@ -50,9 +50,9 @@ enum class EventKind : std::uint8_t {
 /// Guarantees: per generation in order; `ended` exactly once, and last (G3).
 template <class Key, class C = BootClock>
 struct Event {
-  const Key& key;
-  std::uint64_t generation;  ///< tells two heartbeats of the same key apart
-  EventKind kind;
+  const Key& key;             ///< whose heartbeat
+  std::uint64_t generation;   ///< tells two heartbeats of the same key apart
+  EventKind kind;             ///< what happened
   typename C::time_point at;  ///< when it happened (of several that waited together: the newest)
   EndReason reason;           ///< of `ended`; otherwise meaningless
   std::error_code error;      ///< of the last failed beat since the last acknowledgement; none if none

@@ -43,8 +43,9 @@ class Timer : public Work {
  public:
   /// The executor's own while the timer is armed: when it is due, and where it is kept.
   std::int64_t due = 0;
-  std::size_t place = not_armed;
+  std::size_t place = not_armed;  ///< see due
 
+  /// The place of a timer that is idle.
   static constexpr std::size_t not_armed = static_cast<std::size_t>(-1);
 
  protected:

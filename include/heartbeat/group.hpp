@@ -28,9 +28,9 @@ namespace heartbeat {
 template <class Registry>
 class HeartbeatGroup {
  public:
-  using Key = typename Registry::key_type;
-  using Options = typename Registry::Options;
-  using Handle = typename Registry::Handle;
+  using Key = typename Registry::key_type;     ///< of the registry
+  using Options = typename Registry::Options;  ///< of each heartbeat
+  using Handle = typename Registry::Handle;    ///< what `start` may give
 
   /// A group of its own, cancelled with `parent`. Throws: std::bad_alloc.
   explicit HeartbeatGroup(Registry& registry, std::stop_token parent = {})

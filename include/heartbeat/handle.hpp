@@ -31,6 +31,7 @@ class [[nodiscard("a handle that is dropped stops its heartbeat: keep it, or cal
   HeartbeatHandle(detail::RecordReference record, C clock, bool owns)
       : record_{std::move(record)}, clock_{std::move(clock)}, owns_{owns} {}
 
+  /// Takes the heartbeat over.
   HeartbeatHandle(HeartbeatHandle && other) noexcept
       : record_{std::move(other.record_)}, clock_{std::move(other.clock_)}, owns_{std::exchange(other.owns_, false)} {
     other.clock_.reset();

@@ -29,7 +29,7 @@ enum class MetricKind : std::uint8_t {
 /// One value of a metric.
 struct MetricSample {
   std::string_view label_value;  ///< of the metric's label; empty if it has none
-  double value;
+  double value;                  ///< as it was counted
 };
 
 /// How many of a histogram's values were not above a limit.
@@ -40,12 +40,12 @@ struct MetricBucket {
 
 /// One metric. The views are of literals.
 struct Metric {
-  std::string_view name;  ///< without `_total`
-  MetricKind kind;
-  std::string_view help;
-  std::string_view unit;   ///< empty: it counts things
-  std::string_view label;  ///< what tells its samples apart; empty: it has one sample
-  std::vector<MetricSample> samples;
+  std::string_view name;              ///< without `_total`
+  MetricKind kind;                    ///< what the value may do
+  std::string_view help;              ///< what it means, in a sentence
+  std::string_view unit;              ///< empty: it counts things
+  std::string_view label;             ///< what tells its samples apart; empty: it has one sample
+  std::vector<MetricSample> samples;  ///< one for each value of the label
   std::vector<MetricBucket> buckets;  ///< of a histogram, in place of samples
   double sum = 0;                     ///< of a histogram's values
 };

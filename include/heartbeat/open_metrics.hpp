@@ -36,8 +36,8 @@ enum class MetricsFormat : std::uint8_t {
 /// One registry's statistics, and labels that tell them from another's: `{{{"pool", "orders"}},
 /// registry.statistics()}`. Names are of letters, digits and `_`; values are any UTF-8.
 struct LabelledStatistics {
-  std::vector<std::pair<std::string, std::string>> labels;
-  Statistics statistics;
+  std::vector<std::pair<std::string, std::string>> labels;  ///< name and value
+  Statistics statistics;                                    ///< as `statistics()` gave them
 };
 
 namespace detail {

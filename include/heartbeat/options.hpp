@@ -45,9 +45,9 @@ enum class IfRunning : std::uint8_t {
 /// the floor, and, while the session is valid, never so long that the attempts still owed, or one more where none is,
 /// would miss valid until (G17).
 struct Backoff {
-  Duration initial = std::chrono::milliseconds{200};
-  Duration maximum = std::chrono::seconds{5};
-  double multiplier = 2.0;
+  Duration initial = std::chrono::milliseconds{200};  ///< of the first pause; not negative
+  Duration maximum = std::chrono::seconds{5};         ///< that no pause exceeds; at least `initial`
+  double multiplier = 2.0;                            ///< from one pause to the next; at least 1
 };
 
 /// How one heartbeat behaves. An aggregate: `{.interval = 5s, .ttl = 30s}`.
@@ -72,15 +72,18 @@ struct HeartbeatOptions {
   /// Unset: it is valid from its first acknowledgement on. Not in the future.
   std::optional<typename C::time_point> granted_at = {};
 
+  /// When the first beat is sent.
   FirstBeat first_beat = FirstBeat::spread;
+  /// What `start` does when the key has a running heartbeat already.
   IfRunning if_running = IfRunning::refuse;
+  /// What happens when valid until passes unacknowledged (G16).
   OnStall on_stall = OnStall::end;
 
   /// Whether the server is told to close the session when the heartbeat has stalled, when it is gone, and when it ended
   /// otherwise. Only where the transport has a close call.
   OnEnd when_stalled = OnEnd::close;
-  OnEnd when_gone = OnEnd::leave;
-  OnEnd when_ended = OnEnd::close;
+  OnEnd when_gone = OnEnd::leave;   ///< see when_stalled
+  OnEnd when_ended = OnEnd::close;  ///< see when_stalled
 
   /// Cancelling it ends the heartbeat with parent_cancelled (G11).
   ParentToken parent = {};
@@ -94,6 +97,7 @@ struct HeartbeatOptions {
 
   // How failures are met.
 
+  /// The pauses between the attempts of a failing beat.
   Backoff backoff = {};
 
   /// How many beats are tried, at least, between the last acknowledgement and valid until (G17). 1 to 32.

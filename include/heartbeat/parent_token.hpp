@@ -20,12 +20,15 @@ class ParentToken {
   /// Implicit, so that `.parent = token` reads as it is meant.
   ParentToken(std::stop_token token) : token_{new std::stop_token{std::move(token)}} {}  // NOLINT
 
+  /// A copy of the token. Throws: std::bad_alloc.
   constexpr ParentToken(const ParentToken& other) {
     if (other.token_ != nullptr) token_ = new std::stop_token{*other.token_};
   }
 
+  /// Takes the token over.
   constexpr ParentToken(ParentToken&& other) noexcept : token_{std::exchange(other.token_, nullptr)} {}
 
+  /// Copies or takes the token over.
   constexpr ParentToken& operator=(ParentToken other) noexcept {
     std::swap(token_, other.token_);
     return *this;

@@ -57,14 +57,14 @@ class HeartbeatRegistry {
                 "an asynchronous transport closes with async_close(key, context, completion), not with close");
 
  public:
-  using key_type = K;
-  using transport_type = T;
-  using clock_type = C;
-  using executor_type = E;
-  using Options = HeartbeatOptions<C>;
-  using Handle = HeartbeatHandle<K, C>;
-  using Status = HeartbeatStatus<K, C>;
-  using EventType = Event<K, C>;
+  using key_type = K;                    ///< what names a session
+  using transport_type = T;              ///< what sends the beats
+  using clock_type = C;                  ///< what tells the time
+  using executor_type = E;               ///< where work runs
+  using Options = HeartbeatOptions<C>;   ///< of one heartbeat
+  using Handle = HeartbeatHandle<K, C>;  ///< what `start` gives
+  using Status = HeartbeatStatus<K, C>;  ///< what looking gives
+  using EventType = Event<K, C>;         ///< what the sink is told
   /// Told of events, one at a time. May block, call back and throw; none of it delays a beat (K5).
   using Sink = std::function<void(const EventType&)>;
 
@@ -166,7 +166,9 @@ class HeartbeatRegistry {
   /// What was counted so far.
   [[nodiscard]] Statistics statistics() const { return engine_->statistics(); }
 
+  /// The clock.
   [[nodiscard]] const C& clock() const noexcept { return engine_->clock(); }
+  /// The transport, for calls of the user's own; it is used by other threads at the same time.
   [[nodiscard]] T& transport() noexcept { return engine_->transport(); }
 
  private:

@@ -16,6 +16,7 @@ namespace heartbeat {
 
 /// How many beats were how late: sent later than scheduled, in steps of at most a quarter.
 struct LatenessHistogram {
+  /// How many buckets there are.
   static constexpr std::size_t buckets = 160;
 
   /// Each bucket holds what is less than its `limit_of`, and not less than that of the one before; the last one holds
@@ -25,11 +26,13 @@ struct LatenessHistogram {
   /// Of all of them together. Floating, since a million heartbeats may be late by months: a machine that slept.
   std::chrono::duration<double> sum{0};
 
+  /// What a bucket's lateness stays below.
   [[nodiscard]] static constexpr std::chrono::microseconds limit_of(std::size_t bucket) noexcept {
     if (bucket < 4) return std::chrono::microseconds{static_cast<std::int64_t>(bucket) + 1};
     return std::chrono::microseconds{static_cast<std::int64_t>(5 + bucket % 4) << (bucket / 4 - 1)};
   }
 
+  /// Counts one beat.
   constexpr void add(std::int64_t nanoseconds) noexcept {
     const auto microseconds = static_cast<std::uint64_t>(nanoseconds > 0 ? nanoseconds / 1000 : 0);
     std::size_t bucket = static_cast<std::size_t>(microseconds);
@@ -41,6 +44,7 @@ struct LatenessHistogram {
     if (nanoseconds > 0) sum += std::chrono::nanoseconds{nanoseconds};
   }
 
+  /// Counts all that another one has counted.
   constexpr void add(const LatenessHistogram& other) noexcept {
     for (std::size_t i = 0; i < buckets; ++i)
       counts[i] += other.counts[i];
@@ -76,18 +80,18 @@ struct LatenessHistogram {
 ///     once.
 struct Statistics {
   // Heartbeats. started == running + the sum of ended.
-  std::uint64_t started = 0;
-  std::uint64_t running = 0;
+  std::uint64_t started = 0;             ///< heartbeats registered
+  std::uint64_t running = 0;             ///< heartbeats that have not ended
   std::array<std::uint64_t, 6> ended{};  ///< by EndReason
 
   // Beats. sent == acknowledged + gone + failed + timed_out + discarded + in_flight == the sum of lateness.counts.
-  std::uint64_t sent = 0;
-  std::uint64_t acknowledged = 0;
-  std::uint64_t gone = 0;
-  std::uint64_t failed = 0;  ///< answered with a failure, dropped, or given a ttl that makes no sense
-  std::uint64_t timed_out = 0;
-  std::uint64_t discarded = 0;  ///< in flight when their heartbeat ended
-  std::uint64_t in_flight = 0;
+  std::uint64_t sent = 0;             ///< handed to the transport
+  std::uint64_t acknowledged = 0;     ///< the session lives
+  std::uint64_t gone = 0;             ///< the server does not know the session
+  std::uint64_t failed = 0;           ///< answered with a failure, dropped, or given a ttl that makes no sense
+  std::uint64_t timed_out = 0;        ///< not answered in time
+  std::uint64_t discarded = 0;        ///< in flight when their heartbeat ended
+  std::uint64_t in_flight = 0;        ///< waiting for their answer
   std::uint64_t in_flight_limit = 0;  ///< of beats and closes together (`RegistryOptions::max_in_flight`)
   std::uint64_t starved = 0;          ///< waited longer than a tick because of a limit, or ended waiting
   std::uint64_t not_sent = 0;         ///< could not be sent: an earlier call of the key was stuck, or no memory
@@ -98,20 +102,20 @@ struct Statistics {
   std::chrono::nanoseconds least_slack = std::chrono::nanoseconds::max();  ///< validity left at an acknowledgement
 
   // Closes. closes_wanted == closes_done + closes_failed + closes_skipped + those under way (none after a shutdown).
-  std::uint64_t closes_wanted = 0;
-  std::uint64_t closes_done = 0;
+  std::uint64_t closes_wanted = 0;   ///< sessions whose server is to be told
+  std::uint64_t closes_done = 0;     ///< it was told
   std::uint64_t closes_failed = 0;   ///< answered with an error, or timed out
   std::uint64_t closes_skipped = 0;  ///< not sent any more, because the registry was shut down
 
   // Transports that misbehave.
   std::uint64_t late_answers = 0;    ///< to a beat that nobody waited for any more
   std::uint64_t second_answers = 0;  ///< ignored
-  std::uint64_t threw = 0;
+  std::uint64_t threw = 0;           ///< calls that ended in an exception
 
   // Events.
   std::uint64_t events_told = 0;     ///< once the sink has returned
   std::uint64_t events_dropped = 0;  ///< never an end
-  std::uint64_t sink_threw = 0;
+  std::uint64_t sink_threw = 0;      ///< events on which the sink threw; not told again
 
   /// Heartbeats that ended for `reason`.
   [[nodiscard]] constexpr std::uint64_t ended_for(EndReason reason) const noexcept {

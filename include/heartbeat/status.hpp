@@ -33,9 +33,9 @@ enum class HeartbeatState : std::uint8_t {
 /// One running heartbeat at the moment it was looked at.
 template <class Key, class C = BootClock>
 struct HeartbeatStatus {
-  Key key;
-  std::uint64_t generation;
-  HeartbeatState state;
+  Key key;                                            ///< whose heartbeat
+  std::uint64_t generation;                           ///< which of the key's heartbeats
+  HeartbeatState state;                               ///< what it is doing
   std::optional<typename C::time_point> valid_until;  ///< none before the first acknowledgement
   bool is_in_jeopardy;                                ///< a beat has failed and the session is still valid
   std::uint32_t failures;                             ///< in a row

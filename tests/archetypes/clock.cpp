@@ -19,6 +19,7 @@ using namespace heartbeat;
 using heartbeat::testing::ManualClock;
 using heartbeat::testing::ManualExecutor;
 
+// [clock]
 // Milliseconds of somebody else's clock. No default, no assignment.
 class SmallestClock {
  public:
@@ -39,6 +40,7 @@ class SmallestClock {
  private:
   const ManualClock& source_;
 };
+// [clock]
 
 // Runs what is for that clock on an executor of the other one.
 struct MillisecondExecutor {

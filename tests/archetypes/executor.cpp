@@ -58,6 +58,7 @@ struct Loop {
   TimerQueue timers;
 };
 
+// [executor]
 // No default, no assignment.
 struct SmallestExecutor {
   explicit SmallestExecutor(Loop& the_loop) : loop{the_loop} {}
@@ -72,6 +73,7 @@ struct SmallestExecutor {
 
   Loop& loop;
 };
+// [executor]
 
 struct WithPool : SmallestExecutor {
   using SmallestExecutor::SmallestExecutor;

@@ -15,6 +15,7 @@
 
 namespace {
 
+// [key]
 // No default, no assignment, no order, no output.
 class SmallestKey {
  public:
@@ -35,6 +36,7 @@ template <>
 struct std::hash<SmallestKey> {
   std::size_t operator()(const SmallestKey&) const noexcept { return 0; }  // all alike, which is allowed
 };
+// [key]
 
 namespace {
 

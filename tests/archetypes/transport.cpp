@@ -44,6 +44,7 @@ struct Async : Counting {
   }
 };
 
+// [batch]
 struct Batch : Counting {
   using Counting::Counting;
   void async_beat_batch(std::span<BeatRequest<int>> requests) {
@@ -53,6 +54,7 @@ struct Batch : Counting {
     }
   }
 };
+// [batch]
 
 template <class Base>
 struct ClosingAsync : Base {

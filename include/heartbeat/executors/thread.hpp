@@ -46,15 +46,17 @@ struct ThreadExecutorOptions {
 template <Clock C = BootClock>
 class BasicThreadExecutor {
  public:
-  using time_point = typename C::time_point;
+  using time_point = typename C::time_point;  ///< what timers are set to
 
   /// Throws: std::system_error for options that break a rule (`condition::bad_options`), and if a thread cannot be
   /// made.
   BasicThreadExecutor() requires std::default_initializable<C> : BasicThreadExecutor{C{}, ThreadExecutorOptions{}} {}
 
+  /// As above, with so many threads.
   explicit BasicThreadExecutor(ThreadExecutorOptions options) requires std::default_initializable<C>
       : BasicThreadExecutor{C{}, options} {}
 
+  /// As above, waiting by that clock.
   explicit BasicThreadExecutor(C clock, ThreadExecutorOptions options = {})
       : threads_{std::make_shared<Threads>(clock, options)} {
     threads_->start(options);

@@ -21,6 +21,7 @@ class TimerQueue {
   TimerQueue(const TimerQueue&) = delete;
   TimerQueue& operator=(const TimerQueue&) = delete;
 
+  /// True if no timer is armed.
   [[nodiscard]] bool empty() const noexcept { return first_ == nullptr; }
 
   /// When the first is due. REQUIRES: not empty.

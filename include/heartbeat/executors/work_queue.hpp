@@ -19,7 +19,9 @@ class WorkQueue {
   WorkQueue(const WorkQueue&) = delete;
   WorkQueue& operator=(const WorkQueue&) = delete;
 
+  /// True if no work waits.
   [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
+  /// How many works wait.
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
 
   /// REQUIRES: the work is in no queue.

@@ -28,15 +28,16 @@ namespace heartbeat::testing {
 /// An event with everything it refers to.
 template <class Key, class C>
 struct LoggedEvent {
-  Key key;
-  std::uint64_t generation;
-  EventKind kind;
-  typename C::time_point at;
-  EndReason reason;  ///< of `ended`; otherwise meaningless
-  std::error_code error;
-  std::string text;
-  std::uint32_t failures;
+  Key key;                    ///< whose heartbeat
+  std::uint64_t generation;   ///< which of the key's heartbeats
+  EventKind kind;             ///< what happened
+  typename C::time_point at;  ///< when
+  EndReason reason;           ///< of `ended`; otherwise meaningless
+  std::error_code error;      ///< of the last failed beat; none if none
+  std::string text;           ///< the transport's words on it
+  std::uint32_t failures;     ///< in a row
 
+  /// Equal in everything.
   friend bool operator==(const LoggedEvent&, const LoggedEvent&) = default;
 };
 
@@ -62,7 +63,7 @@ std::ostream& operator<<(std::ostream& out, const LoggedEvent<Key, C>& event) {
 template <class Key, class C = BootClock>
 class EventLog {
  public:
-  using Logged = LoggedEvent<Key, C>;
+  using Logged = LoggedEvent<Key, C>;  ///< what is kept
 
   /// Longer than any event takes, however loaded the machine is; short enough for a failed test to be reported.
   static constexpr std::chrono::seconds generous{30};
@@ -103,6 +104,7 @@ class EventLog {
 
   /// How many events of that kind there were, of all keys or of one.
   [[nodiscard]] std::size_t count(EventKind kind) const { return of_kind(kind).size(); }
+  /// As above, of one key.
   [[nodiscard]] std::size_t count(EventKind kind, const Key& key) const {
     return select([&](const Logged& event) { return event.kind == kind && event.key == key; }).size();
   }

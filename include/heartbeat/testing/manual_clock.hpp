@@ -41,11 +41,11 @@ class ManualClock {
   };
 
  public:
-  using duration = std::chrono::nanoseconds;
-  using rep = duration::rep;
-  using period = duration::period;
-  using time_point = std::chrono::time_point<ManualClock, duration>;
-  static constexpr bool is_steady = true;
+  using duration = std::chrono::nanoseconds;                          ///< its resolution
+  using rep = duration::rep;                                          ///< of 64 bits
+  using period = duration::period;                                    ///< nanoseconds
+  using time_point = std::chrono::time_point<ManualClock, duration>;  ///< of this type of clock alone
+  static constexpr bool is_steady = true;                             ///< it goes forward only
 
   class Subscription;
 
@@ -124,6 +124,7 @@ class ManualClock {
 /// REQUIRES: it does not die under a lock that the waker takes.
 class ManualClock::Subscription {
  public:
+  /// Takes the waker over.
   Subscription(Subscription&&) noexcept = default;
   Subscription& operator=(Subscription&&) = delete;
 

@@ -32,7 +32,7 @@ namespace heartbeat::testing {
 /// inside a work too. Allocates: in `run_at` and `run_after` alone.
 class ManualExecutor {
  public:
-  using time_point = ManualClock::time_point;
+  using time_point = ManualClock::time_point;  ///< of the manual clock
 
   /// REQUIRES: nothing; any seed is as good as any other.
   explicit ManualExecutor(ManualClock clock, std::uint64_t seed = 0)
@@ -40,16 +40,19 @@ class ManualExecutor {
 
   // What an executor does.
 
+  /// Queues the work; it runs in an order drawn from the seed.
   void post(Work& work) noexcept {
     const std::lock_guard lock{state_->mutex};
     state_->ready.push(work);
   }
 
+  /// Arms the timer; the earliest time asked for wins. True if it was idle.
   bool wake_by(Timer& timer, time_point at) noexcept {
     const std::lock_guard lock{state_->mutex};
     return state_->timers.arm(timer, at.time_since_epoch().count());
   }
 
+  /// True if the timer was armed: it is idle now.
   bool cancel(Timer& timer) noexcept {
     const std::lock_guard lock{state_->mutex};
     return state_->timers.disarm(timer);
@@ -147,7 +150,9 @@ class ManualExecutor {
     return state_->ready.empty() && state_->timers.empty() && state_->events.empty();
   }
 
+  /// The clock that it moves.
   [[nodiscard]] const ManualClock& clock() const noexcept { return state_->clock; }
+  /// What the order is drawn from.
   [[nodiscard]] std::uint64_t seed() const noexcept { return state_->seed; }
 
  private:

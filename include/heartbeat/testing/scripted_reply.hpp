@@ -25,19 +25,20 @@ namespace heartbeat::testing {
 /// What a scripted transport does when it is called. Written by `ReplyWriter`.
 template <class Key>
 struct ScriptedReply {
+  /// What it does with the completion.
   enum class How : std::uint8_t { answer, hold, never, drop, raise };
 
-  How how = How::answer;
-  BeatResult result = BeatResult::acknowledged();
-  std::optional<Duration> delay = {};               // unset: answered inside the call
-  bool twice = false;                               // answers a second time
-  bool raises_after = false;                        // answers, then throws
-  std::string text = "thrown by the script";        // of what is thrown
-  std::function<void(const Key&)> hook = {};        // called inside the call, first of all
-  std::size_t times = 1;                            // how many calls get it
-  bool standing = false;                            // ... or all that find no other
-  bool expected = false;                            // its absence is a mismatch
-  std::optional<ManualClock::time_point> due = {};  // a call at another time is one too
+  How how = How::answer;                            ///< the verb
+  BeatResult result = BeatResult::acknowledged();   ///< what it answers
+  std::optional<Duration> delay = {};               ///< unset: answered inside the call
+  bool twice = false;                               ///< answers a second time
+  bool raises_after = false;                        ///< answers, then throws
+  std::string text = "thrown by the script";        ///< of what is thrown
+  std::function<void(const Key&)> hook = {};        ///< called inside the call, first of all
+  std::size_t times = 1;                            ///< how many calls get it
+  bool standing = false;                            ///< ... or all that find no other
+  bool expected = false;                            ///< its absence is a mismatch
+  std::optional<ManualClock::time_point> due = {};  ///< a call at another time is one too
 };
 
 /// Writes a reply; the reply is part of the script once the whole sentence has been read, at its semicolon.
@@ -62,8 +63,11 @@ class ReplyWriter {
 
   // Verbs.
 
+  /// The session lives.
   ReplyWriter& acknowledge() { return answer(BeatResult::acknowledged()); }
+  /// The session lives, and the server keeps it for that long.
   ReplyWriter& acknowledge(Duration ttl) { return answer(BeatResult::acknowledged(ttl)); }
+  /// The server does not know the session.
   ReplyWriter& gone() { return answer(BeatResult::gone()); }
 
   /// A failure that is worth another try.
@@ -78,6 +82,7 @@ class ReplyWriter {
     return answer(BeatResult::failed(error, std::move(text), false));
   }
 
+  /// Any result.
   ReplyWriter& answer(BeatResult result) {
     reply_.result = std::move(result);
     return verb(How::answer);
@@ -180,7 +185,7 @@ class ReplyWriter {
 template <class Key>
 class Script {
  public:
-  using Reply = ScriptedReply<Key>;
+  using Reply = ScriptedReply<Key>;  ///< one line of it
 
   /// Adds a reply for one key. An expected one makes the script strict: from then on calls it does not foresee are
   /// wrong.
@@ -194,6 +199,7 @@ class Script {
     }
   }
 
+  /// Sets the reply to calls that find no other.
   void write_default(Reply reply) { default_ = std::move(reply); }
 
   /// The reply to a call that comes now; `complaint` is set if the call is not as expected.

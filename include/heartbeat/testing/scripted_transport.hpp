@@ -45,7 +45,7 @@ namespace heartbeat::testing {
 template <class Key>
 class ScriptedTransport {
  public:
-  using Call = ScriptedCall<Key>;
+  using Call = ScriptedCall<Key>;  ///< what was asked of it
 
   /// Answers inside the calls or by hand; times in the transcript are all zero.
   ScriptedTransport() : state_{std::make_shared<State>()} {}
@@ -67,9 +67,11 @@ class ScriptedTransport {
   /// Writes the reply to every beat that finds no other; no mismatch is forgiven by it.
   ReplyWriter<Key> otherwise() { return default_writer(CallKind::beat); }
 
-  /// The same three for close calls. Acknowledged and gone both mean closed.
+  /// As `on`, for a close call. Acknowledged and gone both mean closed.
   ReplyWriter<Key> on_close(const Key& key) { return writer(CallKind::close, key, false); }
+  /// As `expect`, for a close call.
   ReplyWriter<Key> expect_close(const Key& key) { return writer(CallKind::close, key, true); }
+  /// As `otherwise`, for close calls.
   ReplyWriter<Key> otherwise_on_close() { return default_writer(CallKind::close); }
 
   /// From now on asks each call for its stop token, and records when it fires. Costs the engine an allocation per beat.
@@ -92,24 +94,27 @@ class ScriptedTransport {
   /// Drops the completion of the oldest held beat of that key. Throws: std::logic_error if there is none.
   void drop(const Key& key) { drop(*state_, state_->unhold(CallKind::beat, key)); }
 
-  /// How many held beats (close calls) of that key have not been answered.
+  /// How many held beats of that key have not been answered.
   [[nodiscard]] std::size_t unanswered(const Key& key) const { return state_->count_held(CallKind::beat, key); }
+  /// As above, of close calls.
   [[nodiscard]] std::size_t unanswered_closes(const Key& key) const { return state_->count_held(CallKind::close, key); }
 
   // What happened.
 
-  /// Every beat (close call) so far, oldest first.
+  /// Every beat so far, oldest first.
   [[nodiscard]] std::vector<Call> beats() const {
     return locked([](State& s) { return s.log.calls(CallKind::beat); });
   }
+  /// As above, of close calls.
   [[nodiscard]] std::vector<Call> closes() const {
     return locked([](State& s) { return s.log.calls(CallKind::close); });
   }
 
-  /// Every beat (close call) of that key so far, oldest first.
+  /// Every beat of that key so far, oldest first.
   [[nodiscard]] std::vector<Call> beats_of(const Key& key) const {
     return locked([&](State& s) { return s.log.calls(CallKind::beat, key); });
   }
+  /// As above, of close calls.
   [[nodiscard]] std::vector<Call> closes_of(const Key& key) const {
     return locked([&](State& s) { return s.log.calls(CallKind::close, key); });
   }
@@ -127,10 +132,12 @@ class ScriptedTransport {
 
   // What a transport does.
 
+  /// Answers as the script says.
   void async_beat(const Key& key, const BeatContext& context, BeatCompletion completion) {
     called(CallKind::beat, key, context, std::move(completion));
   }
 
+  /// Answers as the script says.
   void async_close(const Key& key, const BeatContext& context, CloseCompletion completion) {
     called(CallKind::close, key, context, std::move(completion));
   }

@@ -19,12 +19,13 @@ namespace heartbeat::testing {
 /// A beat or a close call that a scripted transport was asked for.
 template <class Key>
 struct ScriptedCall {
-  Key key;
+  Key key;                           ///< whose session
   ManualClock::time_point at;        ///< when it came; the epoch if the transport has no executor
   std::chrono::nanoseconds timeout;  ///< how long its answer would be waited for
   bool answered = false;             ///< the transport has answered, dropped it, or thrown
   bool cancelled = false;            ///< its stop token has fired (see `ScriptedTransport::watch_cancellation`)
 
+  /// Equal in everything.
   friend bool operator==(const ScriptedCall&, const ScriptedCall&) = default;
 };
 
@@ -37,7 +38,7 @@ enum class CallKind : std::uint8_t { beat, close };
 template <class Key>
 class Transcript {
  public:
-  using time_point = ManualClock::time_point;
+  using time_point = ManualClock::time_point;  ///< of the manual clock
 
   /// A call came; `complaint` says what was wrong with it, if anything. Returns its number.
   std::size_t called(CallKind kind, ScriptedCall<Key> call, std::string complaint = {}) {

@@ -60,8 +60,10 @@ concept AnswersLater = requires(Fn& fn, const Key& key, const BeatContext& conte
 template <class Beat, class Close = NoClose>
 class FunctionTransport {
  public:
+  /// Of one callable, or of two: the second one closes.
   explicit FunctionTransport(Beat beat, Close close = {}) : beat_{std::move(beat)}, close_{std::move(close)} {}
 
+  /// Calls the function.
   template <class Key>
     requires detail::Answers<Beat, Key, BeatResult> || detail::Answers<Beat, Key, bool> BeatResult
     beat(const Key& key, const BeatContext& context) {
@@ -76,12 +78,14 @@ class FunctionTransport {
       }
     }
 
+  /// Calls the function, which answers later.
   template <class Key>
     requires detail::AnswersLater<Beat, Key, BeatCompletion>
   void async_beat(const Key& key, const BeatContext& context, BeatCompletion completion) {
     beat_(key, context, std::move(completion));
   }
 
+  /// Calls the closing function.
   template <class Key>
     requires detail::Answers<Close, Key, std::error_code> std::error_code close(const Key& key,
                                                                                 const BeatContext& context) {
@@ -92,6 +96,7 @@ class FunctionTransport {
       }
     }
 
+  /// Calls the closing function, which answers later.
   template <class Key>
     requires detail::AnswersLater<Close, Key, CloseCompletion>
   void async_close(const Key& key, const BeatContext& context, CloseCompletion completion) {

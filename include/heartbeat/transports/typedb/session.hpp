@@ -28,8 +28,10 @@ class Session {
  public:
   Session() noexcept = default;
 
+  /// Takes the session over.
   Session(Session&& other) noexcept = default;
 
+  /// Closes the session it had before.
   Session& operator=(Session&& other) noexcept {
     Session old{std::move(*this)};
     ledger_ = std::move(other.ledger_);
@@ -53,6 +55,7 @@ class Session {
   /// REQUIRES: it holds a session.
   [[nodiscard]] const std::string& database() const noexcept { return record_->database; }
 
+  /// How the session stands.
   [[nodiscard]] SessionState state() const {
     if (!record_) return SessionState::closed;
     return ledger_->read(*record_, [](const Record& record) { return record.state; });

@@ -21,7 +21,7 @@ namespace heartbeat::typedb {
 ///
 /// Threading: a value. Blocks: never. Allocates: `to_string` only.
 struct SessionId {
-  std::array<unsigned char, 16> bytes{};
+  std::array<unsigned char, 16> bytes{};  ///< in the order of the message
 
   /// From the bytes of a message.
   ///
@@ -48,7 +48,9 @@ struct SessionId {
     return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
   }
 
+  /// Equal in all bytes.
   friend bool operator==(const SessionId&, const SessionId&) noexcept = default;
+  /// By the bytes, first to last.
   friend auto operator<=>(const SessionId&, const SessionId&) noexcept = default;
 };
 
@@ -71,9 +73,11 @@ inline std::ostream& operator<<(std::ostream& stream, const SessionId& id) {
 
 }  // namespace heartbeat::typedb
 
+/// Hashes a session id.
 template <>
 struct std::hash<heartbeat::typedb::SessionId> {
   // The bytes are random already, and the registry mixes once more.
+  /// The hash.
   std::size_t operator()(const heartbeat::typedb::SessionId& id) const noexcept {
     std::uint64_t halves[2];
     std::memcpy(halves, id.bytes.data(), sizeof halves);

@@ -66,8 +66,8 @@ class BasicSessionManager {
       "and what goes with it; see heartbeat::typedb::ConnectionStub");
 
  public:
-  using ClockType = C;
-  using Options = SessionOptions<C>;
+  using ClockType = C;                ///< what tells the time
+  using Options = SessionOptions<C>;  ///< of one session
 
   /// On a channel, which brings its credentials along.
   ///
@@ -103,6 +103,7 @@ class BasicSessionManager {
     throwing([&](std::error_code& error, std::string* text) { connect(error, text); });
   }
 
+  /// As above; what went wrong is told in `error`, and the server's words on it in `text`.
   void connect(std::error_code& error, std::string* text = nullptr) {
     typename detail::ConnectRpc<Stub>::Request request;
     request.set_version(static_cast<decltype(request.version())>(protocol_version));

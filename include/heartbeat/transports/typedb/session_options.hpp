@@ -33,6 +33,7 @@ inline constexpr std::chrono::milliseconds longest_idle_timeout{std::numeric_lim
 /// The options of one session. An aggregate: `{.create_database = true, .reopen_when_gone = true}`.
 template <Clock C = BootClock>
 struct SessionOptions {
+  /// What the session may change.
   SessionType type = SessionType::data;
 
   /// How long the server keeps the session without a pulse; 1 ms to `longest_idle_timeout`. Unset: the server's
@@ -93,6 +94,7 @@ struct ManagerOptions {
   /// Told every event of every session's heartbeat, as a registry's sink is.
   std::function<void(const Event<SessionId, C>&)> on_event = {};
 
+  /// How the registry behind it behaves.
   RegistryOptions registry = {};
 };
 
