@@ -16,9 +16,11 @@ namespace heartbeat::etcd {
 ///
 /// Threading: a value. Blocks: never. Allocates: `to_string` only.
 struct LeaseId {
-  std::int64_t value = 0;
+  std::int64_t value = 0;  ///< as etcd numbers it; 0 names no lease
 
+  /// Equal in the number.
   friend bool operator==(const LeaseId&, const LeaseId&) noexcept = default;
+  /// By the number.
   friend auto operator<=>(const LeaseId&, const LeaseId&) noexcept = default;
 };
 
@@ -38,8 +40,10 @@ inline std::ostream& operator<<(std::ostream& stream, LeaseId id) {
 
 }  // namespace heartbeat::etcd
 
+/// Hashes a lease's id.
 template <>
 struct std::hash<heartbeat::etcd::LeaseId> {
   // The registry mixes once more.
+  /// The hash.
   std::size_t operator()(heartbeat::etcd::LeaseId id) const noexcept { return std::hash<std::int64_t>{}(id.value); }
 };

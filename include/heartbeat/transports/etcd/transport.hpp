@@ -30,7 +30,7 @@ namespace heartbeat::etcd {
 
 /// A lease that the server has granted.
 struct Grant {
-  LeaseId id;
+  LeaseId id;                  ///< of the new lease
   std::chrono::seconds ttl{};  ///< what the server gives, which may be more than was asked for
 };
 
