@@ -281,7 +281,8 @@ BOOST_AUTO_TEST_CASE(the_destructor_in_every_kind_of_callback_on_the_only_thread
                        if (where == Where::transport) registry.reset();
                      }),
                      BootClock{}, AsioExecutor{context}, [&](const AsioRegistry::EventType& event) {
-                       if (event.kind == EventKind::ended) ++ends;
+                       if (event.kind != EventKind::ended) return;
+                       ++ends;
                        if (where == Where::sink) registry.reset();
                      });
     auto handle = registry->start(1, one_beat<AsioRegistry>());
