@@ -17,6 +17,25 @@
 
 namespace heartbeat {
 
+namespace detail {
+
+/// What an asynchronous wait for an end holds: it outlives the handle.
+struct EndWatch {
+  [[nodiscard]] const std::stop_token& token() const noexcept { return stop_token; }
+  /// REQUIRES: the token has fired.
+  [[nodiscard]] EndReason reason() const noexcept { return record->life.reason(); }
+
+  RecordReference record;
+  std::stop_token stop_token;
+};
+
+template <class Token>
+concept AsyncEndToken = requires(EndWatch watch, Token&& token) {
+  async_end_of(std::move(watch), std::forward<Token>(token));  // executors/asio_end.hpp, if it is there
+};
+
+}  // namespace detail
+
 /// The owner of one heartbeat. Move-only.
 ///
 /// Threading: const functions, `stop`, `request_stop` and `progress` from any thread at once; moving and destroying as
@@ -114,6 +133,28 @@ class [[nodiscard("a handle that is dropped stops its heartbeat: keep it, or cal
     }
     made.request_stop();  // it has ended, and nobody had asked for a token before
     return made.get_token();
+  }
+
+  /// An asynchronous operation of Boost.Asio's with the completion signature `void(EndReason)` that completes when the
+  /// heartbeat has ended, whatever the reason: `co_await handle.async_end(boost::asio::use_awaitable)`. Several may
+  /// wait at once. Needs <heartbeat/executors/asio.hpp>; the registry's executor may be of any kind.
+  ///
+  /// Completes on the executor associated with the token's handler, which a callback gets from bind_executor (else it
+  /// is Asio's system_executor, a thread of Asio's own); never inside this call, also if the heartbeat has ended. No
+  /// error and no cancellation: `stop` ends it, and so does the handle's death, after which it completes as any other.
+  /// If its context is destroyed first, it never completes, and its handler is destroyed.
+  ///
+  /// REQUIRES: there is a heartbeat. Allocates: as `stop_token`, and the operation. Throws: std::bad_alloc.
+  template <class Token>
+  auto async_end(Token && token) const {
+    static_assert(detail::AsyncEndToken<Token>,
+                  "async_end needs #include <heartbeat/executors/asio.hpp>, and a completion token for the signature "
+                  "void(heartbeat::EndReason)");
+    assert(record_);
+    if constexpr (detail::AsyncEndToken<Token>) {
+      return async_end_of(detail::EndWatch{detail::RecordReference::to(*record_), stop_token()},
+                          std::forward<Token>(token));
+    }
   }
 
   /// What the owner may rely on: false from `valid_until()` on, at once, whether or not the engine had time to notice.

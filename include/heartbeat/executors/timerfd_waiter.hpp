@@ -33,6 +33,41 @@ class Descriptor {
   int descriptor_;
 };
 
+/// A timer of the kernel on the clock with `C::id`: its descriptor is readable from the time it is armed for.
+///
+/// Throws: std::system_error in its constructor alone, when the process has no descriptor left.
+template <class C>
+class Timerfd {
+ public:
+  using time_point = typename C::time_point;
+
+  [[nodiscard]] int get() const noexcept { return timer_.get(); }
+
+  void arm(time_point at) noexcept {
+    // A timer that has fired stays readable until it is set again: a time that stands needs no call.
+    if (at == armed_) return;
+    armed_ = at;
+    const auto since_epoch = std::chrono::ceil<std::chrono::nanoseconds>(at.time_since_epoch());
+    set(std::max<std::int64_t>(since_epoch.count(), 1));  // zero would disarm
+  }
+
+  void disarm() noexcept {
+    armed_ = time_point::max();
+    set(0);
+  }
+
+ private:
+  void set(std::int64_t due) noexcept {
+    itimerspec setting{};
+    setting.it_value.tv_sec = static_cast<decltype(setting.it_value.tv_sec)>(due / 1'000'000'000);
+    setting.it_value.tv_nsec = static_cast<decltype(setting.it_value.tv_nsec)>(due % 1'000'000'000);
+    ::timerfd_settime(timer_.get(), TFD_TIMER_ABSTIME, &setting, nullptr);
+  }
+
+  Descriptor timer_{::timerfd_create(C::id, TFD_CLOEXEC | TFD_NONBLOCK), "timerfd_create"};
+  time_point armed_ = time_point::max();  // what the timer is set to
+};
+
 /// Waits by the clock with `C::id`.
 ///
 /// Throws: std::system_error in its constructor alone, when the process has no descriptor left.
@@ -44,7 +79,7 @@ class TimerfdWaiter {
   TimerfdWaiter(const C&, std::mutex&) {}
 
   void wait(std::unique_lock<std::mutex>& lock, time_point at) noexcept {
-    arm(at);
+    timer_.arm(at);
     lock.unlock();
     pollfd watched[] = {{timer_.get(), POLLIN, 0}, {waker_.get(), POLLIN, 0}};
     ::poll(watched, 2, -1);
@@ -60,24 +95,11 @@ class TimerfdWaiter {
   }
 
   /// Moves the timer under the waiting thread, which sleeps on.
-  void sooner(time_point at) noexcept { arm(at); }
+  void sooner(time_point at) noexcept { timer_.arm(at); }
 
  private:
-  void arm(time_point at) noexcept {
-    // A timer that has fired stays readable until it is set again: a time that stands needs no call.
-    if (at == armed_) return;
-    armed_ = at;
-    const auto since_epoch = std::chrono::ceil<std::chrono::nanoseconds>(at.time_since_epoch());
-    const auto due = std::max<std::int64_t>(since_epoch.count(), 1);  // zero would disarm
-    itimerspec setting{};
-    setting.it_value.tv_sec = static_cast<decltype(setting.it_value.tv_sec)>(due / 1'000'000'000);
-    setting.it_value.tv_nsec = static_cast<decltype(setting.it_value.tv_nsec)>(due % 1'000'000'000);
-    ::timerfd_settime(timer_.get(), TFD_TIMER_ABSTIME, &setting, nullptr);
-  }
-
-  Descriptor timer_{::timerfd_create(C::id, TFD_CLOEXEC | TFD_NONBLOCK), "timerfd_create"};
+  Timerfd<C> timer_;  // guarded by the mutex
   Descriptor waker_{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd"};
-  time_point armed_ = time_point::max();  // what the timer is set to; guarded by the mutex
 };
 
 }  // namespace heartbeat::detail

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: BSL-1.0
+// The core knows nothing of Asio: who waits for an end in Asio's way includes the header that does.
+#include <heartbeat/boot_clock.hpp>
+#include <heartbeat/handle.hpp>
+
+using Handle = heartbeat::HeartbeatHandle<int, heartbeat::BootClock>;
+
+void wait(const Handle& handle) {
+#ifdef HEARTBEAT_COMPILE_FAIL
+  handle.async_end([](heartbeat::EndReason) {});  // error: async_end needs #include <heartbeat/executors/asio.hpp>
+#endif
+  static_cast<void>(handle.ended());
+}
