@@ -2,19 +2,23 @@
 // Beginnings and ends of sessions. Read next: session_table.hpp.
 #include "typedb_server/session_table.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <limits>
 
 namespace typedb_server {
 
-SessionTable::SessionTable() : generator_{std::random_device{}()}, watch_{[this](const Id& id) { expire(id); }} {}
+// However many have expired and are not erased here yet, sessions can be opened.
+SessionTable::SessionTable()
+    : generator_{std::random_device{}()},
+      idle_{[this](const auto& expiry) { expire(expiry.key); }, {.event_capacity = 1'000'000'000}} {}
 
 SessionTable::Id SessionTable::open(std::chrono::milliseconds idle_timeout) {
   const std::scoped_lock lock{mutex_};
   const Id id = draw_id();
   open_.insert(id);
-  watch_.watch(id, idle_timeout);
+  idle_.watch(id, std::max(idle_timeout, std::chrono::milliseconds{1}));
   ++counters_.opened;
   ++counters_.open;
   changed_.notify_all();
@@ -23,8 +27,8 @@ SessionTable::Id SessionTable::open(std::chrono::milliseconds idle_timeout) {
 
 bool SessionTable::pulse(const Id& id) {
   const std::scoped_lock lock{mutex_};
-  // The watch may have given a session up that has not been erased here yet: it is over all the same.
-  const bool is_alive = open_.contains(id) && watch_.touch(id);
+  // The monitor may have given a session up that has not been erased here yet: it is over all the same.
+  const bool is_alive = open_.contains(id) && idle_.touch(id);
   ++counters_.pulses;
   ++(is_alive ? counters_.alive : counters_.unknown);
   changed_.notify_all();
@@ -42,7 +46,7 @@ bool SessionTable::close(const Id& id) {
   const std::scoped_lock lock{mutex_};
   const bool was_open = open_.erase(id) == 1;
   if (was_open) {
-    watch_.forget(id);
+    idle_.forget(id);
     --counters_.open;
   }
   ++(was_open ? counters_.closed : counters_.unknown_closes);
@@ -54,7 +58,7 @@ bool SessionTable::close(const Id& id) {
 bool SessionTable::forget(const Id& id) {
   const std::scoped_lock lock{mutex_};
   if (open_.erase(id) == 0) return false;
-  watch_.forget(id);
+  idle_.forget(id);
   --counters_.open;
   ++counters_.forgotten;
   changed_.notify_all();
@@ -65,7 +69,7 @@ std::size_t SessionTable::forget_some(std::size_t count) {
   const std::scoped_lock lock{mutex_};
   std::size_t forgotten = 0;
   for (; forgotten != count && !open_.empty(); ++forgotten) {
-    watch_.forget(*open_.begin());
+    idle_.forget(*open_.begin());
     open_.erase(open_.begin());
     --counters_.open;
     ++counters_.forgotten;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 // The sessions that are open, and the count of all that became of them: one mutex over both, so that the numbers add up
-// at any moment. A session's end is whatever erases it here first: a close, the idle watch, or a test.
+// at any moment. A session's end is whatever erases it here first: a close, the monitor of idle sessions, or a test.
 #pragma once
 
 #include <chrono>
@@ -13,10 +13,10 @@
 #include <unordered_set>
 #include <vector>
 
+#include <heartbeat/monitor.hpp>
 #include <heartbeat/transports/typedb/session_id.hpp>
 
 #include "typedb_server/counters.hpp"
-#include "typedb_server/idle_watch.hpp"
 
 namespace typedb_server {
 
@@ -58,13 +58,13 @@ class SessionTable {
   Id draw_id();
   void expire(const Id& id);
 
-  mutable std::mutex mutex_;  // taken before the watch's
+  mutable std::mutex mutex_;
   mutable std::condition_variable changed_;
-  std::unordered_set<Id> open_;         // mutex_
-  std::unordered_map<Id, int> closes_;  // mutex_
-  Counters counters_;                   // mutex_
-  std::mt19937_64 generator_;           // mutex_
-  IdleWatch watch_;                     // last: its thread calls expire
+  std::unordered_set<Id> open_;           // mutex_
+  std::unordered_map<Id, int> closes_;    // mutex_
+  Counters counters_;                     // mutex_
+  std::mt19937_64 generator_;             // mutex_
+  heartbeat::HeartbeatMonitor<Id> idle_;  // last: its thread calls expire
 };
 
 }  // namespace typedb_server

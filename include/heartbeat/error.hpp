@@ -14,8 +14,9 @@ enum class errc {
   // Misuse: a call the caller could have avoided.
   already_running = 1,  ///< `start`: the key has a running heartbeat
   shut_down,            ///< the registry takes no more heartbeats
-  event_backlog,        ///< `start`: too many ends wait for the sink
+  event_backlog,        ///< `start`, `watch`: too many ends wait for the sink
   group_cancelled,      ///< `HeartbeatGroup::start` after its first failure or its parent's cancellation
+  already_watched,      ///< `HeartbeatMonitor::watch`: the key is watched
 
   // Options that break a rule.
   interval_not_positive = 20,
@@ -43,6 +44,11 @@ enum class errc {
   unknown_choice,  ///< a number in place of an enumerator
   threads_not_positive,
   blocking_threads_not_positive,
+  ttl_not_positive,
+  threshold_out_of_range,
+  window_out_of_range,
+  minimum_deviation_not_positive,
+  acceptable_pause_negative,
 
   // Why a beat failed, where the transport did not say.
   beat_timed_out = 60,  ///< no answer within the beat timeout
@@ -66,6 +72,7 @@ inline const char* message_of(errc code) noexcept {
     case errc::shut_down: return "the registry has been shut down and takes no more heartbeats";
     case errc::event_backlog: return "too many ends wait for the event sink: let it catch up, or raise event_capacity";
     case errc::group_cancelled: return "the group has failed or was cancelled and takes no more heartbeats";
+    case errc::already_watched: return "the key is already watched: forget it first, or choose if_watched";
     case errc::interval_not_positive: return "interval must be greater than zero";
     case errc::ttl_not_above_interval: return "ttl must be greater than interval";
     case errc::beat_timeout_not_positive: return "beat_timeout must be greater than zero";
@@ -91,10 +98,15 @@ inline const char* message_of(errc code) noexcept {
     case errc::max_in_flight_not_positive: return "max_in_flight must be greater than zero";
     case errc::max_sends_per_second_not_positive: return "max_sends_per_second must be between 1 and 1,000,000,000";
     case errc::unknown_choice:
-      return "first_beat, if_running, on_stall, when_stalled, when_gone and when_ended must each be one of their "
-             "enumerators";
+      return "first_beat, if_running, if_watched, on_stall, when_stalled, when_gone and when_ended must each be one of "
+             "their enumerators";
     case errc::threads_not_positive: return "threads must be between 1 and 10,000";
     case errc::blocking_threads_not_positive: return "blocking_threads must be between 1 and 10,000";
+    case errc::ttl_not_positive: return "ttl must be greater than zero";
+    case errc::threshold_out_of_range: return "threshold must be a number between 1 and 1,000";
+    case errc::window_out_of_range: return "first must be between 2 and window, and window at most 1,000,000";
+    case errc::minimum_deviation_not_positive: return "minimum_deviation must be greater than zero";
+    case errc::acceptable_pause_negative: return "acceptable_pause must not be negative";
     case errc::beat_timed_out: return "no answer within the beat timeout";
     case errc::beat_dropped: return "the transport dropped the beat unanswered";
     case errc::transport_threw: return "the transport threw an exception";

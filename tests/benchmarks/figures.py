@@ -154,6 +154,12 @@ def compiling(figures, rounds):
     figures.add_ratio("first_program_stripped_kb", "program_kb", ours, peer, "jthread", None)
 
 
+def receiving_side(figures):
+    result = run("monitor", "--heartbeats", MILLION)
+    for field in ("touch_ns", "expiry_ns", "bytes"):
+        figures.add(f"monitor_{field}_1m", result[field] if result else None, None)
+
+
 def plot(script, output):
     header = f"set terminal svg size 720,420 background rgb 'white'\nset output '{OUT / output}'\nset grid\n"
     subprocess.run(["gnuplot"], input=header + script, text=True, check=True)
@@ -192,6 +198,7 @@ def main():
     start_and_stop(figures)
     typedb(figures, rounds=1 if quick else 9, seconds=3 if quick else 6)
     lateness, many = alone(figures, 3 if quick else 20, with_ten_million=not quick)
+    receiving_side(figures)
     if lateness:
         plot_lateness(lateness)
     if not quick:

@@ -25,14 +25,15 @@
 #include <functional>
 #include <memory>
 #include <optional>
-#include <ratio>
 #include <span>
 #include <system_error>
 #include <utility>
 #include <vector>
 
 #include <heartbeat/clock.hpp>
+#include <heartbeat/detail/clock_instant.hpp>
 #include <heartbeat/detail/core.hpp>
+#include <heartbeat/detail/default_shards.hpp>
 #include <heartbeat/event.hpp>
 #include <heartbeat/executor.hpp>
 #include <heartbeat/key.hpp>
@@ -41,23 +42,6 @@
 #include <heartbeat/transport.hpp>
 
 namespace heartbeat::detail {
-
-/// Stops at 0 below and at `instant_never` above, also where a coarser clock says more than nanoseconds can.
-template <class C>
-[[nodiscard]] constexpr Instant to_instant(typename C::time_point at) noexcept {
-  using Span = typename C::duration;
-  const Span since_epoch = at.time_since_epoch();
-  if (since_epoch.count() < 0) return 0;
-  if constexpr (std::ratio_greater_v<typename Span::period, std::nano>) {
-    if (since_epoch >= std::chrono::duration_cast<Span>(std::chrono::nanoseconds::max())) return instant_never;
-  }
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(since_epoch).count();
-}
-
-template <class C>
-[[nodiscard]] constexpr typename C::time_point to_time_point(Instant at) noexcept {
-  return typename C::time_point{std::chrono::ceil<typename C::duration>(std::chrono::nanoseconds{at})};
-}
 
 template <class Key, class T, class C, class E>
 class Engine final : public Core, public ChildrenEnder {

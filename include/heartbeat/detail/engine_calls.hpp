@@ -3,16 +3,10 @@
 #pragma once
 
 #include <random>
-#include <thread>
 
 #include <heartbeat/detail/engine.hpp>
 
 namespace heartbeat::detail {
-
-inline std::size_t default_shards() noexcept {
-  const std::size_t processors = std::max(1U, std::thread::hardware_concurrency());
-  return std::bit_floor(std::min<std::size_t>(4 * processors, 16));
-}
 
 // Keys are spread evenly over the shards, and so is the rate. Bursts are a tenth of a second long.
 inline TokenBucket share_of_rate(const RegistryOptions& options, std::size_t shares) noexcept {

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: BSL-1.0
+// The mirror of G18: when the monitor's own process was away, the beats of those who live wait in socket buffers, and
+// nothing expires before they could be read. ManualClock::advance is the absence; the gap threshold is 1 s. The wheel
+// also wakes up to move its slots, so the cases that ask for the millisecond begin when that is done.
+#include <chrono>
+#include <vector>
+
+#include <boost/test/unit_test.hpp>
+
+#include "watch_desk.hpp"
+
+namespace {
+
+using namespace std::chrono_literals;
+using namespace heartbeat;
+using heartbeat::testing::ToldExpiry;
+using heartbeat::testing::WatchDesk;
+
+BOOST_AUTO_TEST_SUITE(monitor_gaps)
+
+BOOST_AUTO_TEST_CASE(a_deadline_that_passed_while_we_were_away_is_put_off_by_the_time_we_were) {
+  WatchDesk desk;
+  const auto generation = desk.monitor->watch(7, 30s);
+  desk.executor.run_for(28s);
+  desk.clock.advance(12s);  // armed for 29 s, the first look: 11 s late
+
+  desk.executor.run_for(11s - 1ms);
+  BOOST_TEST(desk.told.empty());
+  desk.executor.run_for(1ms);
+
+  BOOST_TEST(desk.told == (std::vector{ToldExpiry{7, generation, 0s, 51s, ExpiryReason::silent_in_grace}}),
+             boost::test_tools::per_element());
+  BOOST_TEST(desk.monitor->statistics().time_gaps == 1u);
+  BOOST_TEST(desk.monitor->statistics().graces == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(a_key_whose_beat_was_waiting_in_the_socket_lives) {
+  WatchDesk desk;
+  desk.monitor->watch(7, 30s);
+  desk.executor.run_for(10s);
+  desk.clock.advance(10min);
+  desk.executor.run_for(1s);
+
+  BOOST_TEST(desk.monitor->touch(7));
+  desk.executor.run_for(30s - 1ms);
+  BOOST_TEST(desk.told.empty());
+  desk.executor.run_for(1ms);
+
+  BOOST_REQUIRE(desk.told.size() == 1u);
+  BOOST_TEST(desk.told.front().reason == ExpiryReason::silent);
+}
+
+BOOST_AUTO_TEST_CASE(the_grace_is_no_longer_than_the_ttl) {
+  WatchDesk desk;
+  desk.monitor->watch(7, 2s);
+  desk.clock.advance(1h);
+
+  desk.executor.run_for(2s - 1ms);
+  BOOST_TEST(desk.told.empty());
+  desk.executor.run_for(1ms);
+
+  BOOST_TEST(desk.told.size() == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(each_gap_gives_one_grace) {
+  WatchDesk desk;
+  desk.monitor->watch(7, 30s);
+  desk.executor.run_for(28s);
+  desk.clock.advance(12s);  // 11 s late: until 51 s
+  desk.executor.run_for(10s);
+  desk.clock.advance(21s);  // until 71 s, 20 s late: until 91 s
+
+  desk.executor.run_for(20s - 1ms);
+  BOOST_TEST(desk.told.empty());
+  desk.executor.run_for(1ms);
+
+  BOOST_TEST(desk.told.size() == 1u);
+  BOOST_TEST(desk.monitor->statistics().time_gaps == 2u);
+  BOOST_TEST(desk.monitor->statistics().graces == 2u);
+}
+
+BOOST_AUTO_TEST_CASE(an_absence_after_the_first_look_counts_as_well) {
+  WatchDesk desk;
+  desk.monitor->watch(7, 30s);
+  desk.executor.run_for(29s);  // looked at, and silent
+  desk.clock.advance(5s);      // 4 s late
+
+  desk.executor.run_for(4s - 1ms);
+  BOOST_TEST(desk.told.empty());
+  desk.executor.run_for(1ms);
+
+  BOOST_TEST(desk.told.size() == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(an_absence_that_ends_just_before_the_deadline_leaves_time_to_be_touched) {
+  WatchDesk desk;
+  desk.monitor->watch(7, 30s);
+  desk.executor.run_for(28s);
+  desk.clock.advance(1900ms);  // the first look is 900 ms late: no gap, but beats may wait
+
+  desk.executor.run_for(500ms - 1ms);
+  BOOST_TEST(desk.told.empty());
+  BOOST_REQUIRE(desk.monitor->contains(7));
+  BOOST_CHECK(desk.due(7) == 30'400ms);
+  desk.executor.run_for(1ms);
+
+  BOOST_REQUIRE(desk.told.size() == 1u);
+  BOOST_TEST(desk.told.front().reason == ExpiryReason::silent);
+}
+
+BOOST_AUTO_TEST_CASE(a_wake_up_that_is_only_a_little_late_puts_nothing_off) {
+  WatchDesk desk;
+  desk.monitor->watch(7, 30s);
+  desk.executor.run_for(29s);
+  desk.clock.advance(2s);
+
+  desk.executor.run_for(0s);
+
+  BOOST_TEST(desk.told.size() == 1u);
+  BOOST_TEST(desk.monitor->statistics().time_gaps == 0u);
+}
+
+BOOST_AUTO_TEST_CASE(an_absence_in_which_no_deadline_passed_puts_nothing_off) {
+  WatchDesk desk;
+  desk.monitor->watch(7, 30s);
+  desk.monitor->watch(8, 300s);
+  desk.clock.advance(40s);
+
+  desk.executor.run_until(desk.clock.now() + 260s);
+
+  BOOST_TEST(desk.told.size() == 2u);
+  BOOST_CHECK(desk.told.back().expired_at == 300s);
+}
+
+BOOST_AUTO_TEST_CASE(a_sweep_right_after_the_return_expires_nothing_and_the_grace_is_given_once) {
+  WatchDesk desk;
+  desk.monitor->watch(7, 30s);
+  desk.executor.run_for(28s);
+  desk.clock.advance(12s);
+
+  BOOST_TEST(desk.monitor->sweep().empty());
+  desk.executor.run_for(11s);
+
+  BOOST_TEST(desk.told.size() == 1u);
+  BOOST_TEST(desk.monitor->statistics().time_gaps == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(an_executor_that_never_comes_does_not_keep_sweeps_from_expiring) {
+  WatchDesk desk;
+  desk.monitor->watch(7, 30s);
+  desk.clock.advance(40s);
+  BOOST_TEST(desk.monitor->sweep().empty());
+  desk.clock.advance(30s);
+
+  BOOST_TEST(desk.monitor->sweep().size() == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(a_gap_puts_off_more_keys_than_one_hold_of_the_lock_looks_at) {
+  WatchDesk desk;
+  for (int key = 0; key < 10'000; ++key)
+    desk.monitor->watch(key, 30s);
+  desk.executor.run_for(28s);
+  desk.clock.advance(12s);
+
+  desk.executor.run_for(11s - 1ms);
+  BOOST_TEST(desk.told.empty());
+  desk.executor.run_for(1ms);
+
+  BOOST_TEST(desk.told.size() == 10'000u);
+  BOOST_TEST(desk.monitor->statistics().graces == 10'000u);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: BSL-1.0
+// The phi accrual detector: phi against a table that was computed without it, the way back, what is learnt from
+// arrivals, and what is said before there were enough of them.
+#include <chrono>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <system_error>
+
+#include <boost/test/unit_test.hpp>
+
+#include <heartbeat/phi_accrual.hpp>
+
+namespace {
+
+using namespace std::chrono_literals;
+using namespace heartbeat;
+
+constexpr double tight = 1e-12;
+
+struct Row {
+  double deviations;
+  double phi;
+};
+
+// From the erfc of Python's library, and beyond 7 deviations from Laplace's continued fraction for it:
+//
+//   python3 -c '
+//   import math as m
+//   def phi(d):
+//       x = d / m.sqrt(2)
+//       if x < -1: return -m.log1p(-m.erfc(-x) / 2) / m.log(10)
+//       if x < 5: return -m.log10(m.erfc(x) / 2)
+//       f = x
+//       for n in range(200, 0, -1): f = x + n / 2 / f
+//       return (x * x + m.log(f) + m.log(m.pi) / 2 + m.log(2)) / m.log(10)
+//   for d in (-30, -8, -5, -2, -1, -0.5, 0, 0.5, 1, 2, 3, 5, 5.612001244174789, 8, 15, 28, 28.5, 37, 40, 60, 1000,
+//   1e9):
+//       print(f"{{{d!r}, {phi(d):.15g}}},")'
+constexpr Row table[] = {
+    {-30, 2.13095878283854e-198}, {-8, 2.70172884954394e-16},
+    {-5, 1.24491213738829e-07},   {-2, 0.00999437953410871},
+    {-1, 0.075026012957818},      {-0.5, 0.160231392277849},
+    {0, 0.301029995663981},       {0.5, 0.510691989265241},
+    {1, 0.79954554149197},        {2, 1.64301608014094},
+    {3, 2.86969903592937},        {5, 6.54264567239065},
+    {5.612001244174789, 8},       {8, 15.2061425510172},
+    {15, 50.4352196142755},       {28, 172.090237063241},
+    {28.5, 178.232314302178},     {37, 299.24218117861},
+    {40, 349.437006459346},       {60, 783.90742916411},
+    {1000, 217150.640041994},     {1000000000.0, 2.17147240951626e+17},
+};
+
+[[nodiscard]] std::chrono::nanoseconds seconds(double count) {
+  return std::chrono::nanoseconds{static_cast<std::int64_t>(count * 1e9)};
+}
+
+// After `count` intervals of `one` and `other` in turn.
+[[nodiscard]] PhiAccrual::State after(const PhiAccrual& detector, int count, std::chrono::nanoseconds one,
+                                      std::chrono::nanoseconds other) {
+  PhiAccrual::State state;
+  for (int i = 0; i < count; ++i)
+    detector.arrived(state, 30s, i % 2 == 0 ? one : other);
+  return state;
+}
+
+BOOST_AUTO_TEST_SUITE(phi_accrual)
+
+BOOST_AUTO_TEST_CASE(phi_is_what_the_table_says_far_out_in_both_tails) {
+  for (const Row& row : table) {
+    BOOST_TEST_CONTEXT(row.deviations << " deviations") {
+      BOOST_TEST(PhiAccrual::phi_at(row.deviations) == row.phi, boost::test_tools::tolerance(tight));
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(phi_grows_with_the_silence_across_all_its_formulas) {
+  double before = -1.0;
+  for (double deviations = -6.0; deviations < 70.0; deviations += 0.001) {
+    const double phi = PhiAccrual::phi_at(deviations);
+    if (!(phi > before)) BOOST_ERROR("phi falls at " << deviations);
+    before = phi;
+  }
+}
+
+BOOST_AUTO_TEST_CASE(no_silence_is_so_long_that_phi_is_no_number) {
+  BOOST_TEST(std::isfinite(PhiAccrual::phi_at(1e100)));
+  BOOST_TEST(PhiAccrual::phi_at(-1e100) == 0.0);
+
+  const PhiAccrual detector{{.minimum_deviation = 1ns}};
+  const PhiAccrual::State state = after(detector, 10, 1s, 1s);
+  BOOST_TEST(std::isfinite(detector.suspicion(state, 30s, std::chrono::nanoseconds::max())));
+  BOOST_TEST(detector.suspicion(state, 30s, 0ns) == 0.0);
+}
+
+BOOST_AUTO_TEST_CASE(the_way_back_leads_to_the_same_phi) {
+  for (const double phi : {0.001, 0.1, 0.301, 1.0, 3.0, 8.0, 16.0, 100.0, 172.0, 300.0, 999.0, 1'000.0}) {
+    BOOST_TEST(PhiAccrual::phi_at(PhiAccrual::deviations_at(phi)) == phi, boost::test_tools::tolerance(tight));
+  }
+  BOOST_TEST(PhiAccrual::deviations_at(8.0) == 5.612001244174789, boost::test_tools::tolerance(tight));
+}
+
+BOOST_AUTO_TEST_CASE(before_enough_intervals_were_seen_the_ttl_is_the_deadline_and_phi_meets_the_threshold_there) {
+  const PhiAccrual detector{{.threshold = 5.0, .first = 3}};
+  const PhiAccrual::State state = after(detector, 2, 1s, 1s);
+
+  BOOST_CHECK(detector.allowance(PhiAccrual::State{}, 30s) == 30s);
+  BOOST_CHECK(detector.allowance(state, 30s) == 30s);
+  BOOST_TEST(detector.suspicion(state, 30s, 30s) == 5.0, boost::test_tools::tolerance(tight));
+  BOOST_TEST(detector.suspicion(state, 30s, 15s) == PhiAccrual::phi_at(0), boost::test_tools::tolerance(tight));
+}
+
+BOOST_AUTO_TEST_CASE(mean_and_deviation_are_those_of_the_intervals) {
+  const PhiAccrual detector;
+  const PhiAccrual::State state = after(detector, 100, 4s, 6s);
+
+  BOOST_TEST(state.mean == 5e9, boost::test_tools::tolerance(tight));
+  BOOST_TEST(std::sqrt(state.variance) == 1e9, boost::test_tools::tolerance(tight));
+  BOOST_TEST(detector.suspicion(state, 30s, 8s) == PhiAccrual::phi_at(3), boost::test_tools::tolerance(1e-9));
+}
+
+BOOST_AUTO_TEST_CASE(at_the_deadline_the_suspicion_is_the_threshold) {
+  for (const double threshold : {1.0, 8.0, 100.0, 1'000.0}) {
+    const PhiAccrual detector{{.threshold = threshold, .acceptable_pause = 2s}};
+    const PhiAccrual::State state = after(detector, 50, 4s, 6s);
+
+    const auto deadline = detector.allowance(state, 30s);
+
+    BOOST_TEST(detector.suspicion(state, 30s, deadline) == threshold, boost::test_tools::tolerance(1e-6));
+    BOOST_TEST(detector.suspicion(state, 30s, deadline + 1ms) > threshold);
+    BOOST_TEST(detector.suspicion(state, 30s, deadline - 1ms) < threshold);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(the_least_deviation_and_the_acceptable_pause_lengthen_the_deadline) {
+  const double z = PhiAccrual::deviations_at(8.0);
+  const PhiAccrual detector{{.minimum_deviation = 500ms, .acceptable_pause = 3s}};
+  const PhiAccrual::State state = after(detector, 50, 1s, 1s);
+
+  const auto deadline = detector.allowance(state, 30s);
+
+  BOOST_CHECK(deadline - seconds(1.0 + 3.0 + z * 0.5) < 1us);
+  BOOST_CHECK(deadline - seconds(1.0 + 3.0 + z * 0.5) > -1us);
+}
+
+BOOST_AUTO_TEST_CASE(what_lies_further_back_than_the_window_fades) {
+  const PhiAccrual detector{{.window = 20}};
+  PhiAccrual::State state = after(detector, 1'000, 10s, 10s);
+
+  for (int i = 0; i < 300; ++i)
+    detector.arrived(state, 30s, 1s);
+
+  BOOST_TEST(state.mean == 1e9, boost::test_tools::tolerance(1e-3));
+  BOOST_CHECK(detector.allowance(state, 30s) < 2s);
+}
+
+BOOST_AUTO_TEST_CASE(the_longest_silences_stay_within_what_can_be_said) {
+  const PhiAccrual detector;
+  const std::chrono::nanoseconds longest{Duration::longest};
+
+  BOOST_CHECK(detector.allowance(after(detector, 50, longest, 0ns), 30s) == longest);
+  BOOST_CHECK(detector.allowance(after(detector, 50, 0ns, 0ns), 30s) > 0ns);
+}
+
+BOOST_AUTO_TEST_CASE(options_that_break_a_rule_are_refused) {
+  constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+  static_assert(broken_rule(PhiAccrualOptions{}) == errc{});
+  static_assert(broken_rule(PhiAccrualOptions{.threshold = 0.9}) == errc::threshold_out_of_range);
+  static_assert(broken_rule(PhiAccrualOptions{.threshold = 1'001}) == errc::threshold_out_of_range);
+  static_assert(broken_rule(PhiAccrualOptions{.threshold = nan}) == errc::threshold_out_of_range);
+  static_assert(broken_rule(PhiAccrualOptions{.first = 1}) == errc::window_out_of_range);
+  static_assert(broken_rule(PhiAccrualOptions{.window = 7}) == errc::window_out_of_range);
+  static_assert(broken_rule(PhiAccrualOptions{.window = 1'000'001}) == errc::window_out_of_range);
+  static_assert(broken_rule(PhiAccrualOptions{.minimum_deviation = 0s}) == errc::minimum_deviation_not_positive);
+  static_assert(broken_rule(PhiAccrualOptions{.acceptable_pause = -1s}) == errc::acceptable_pause_negative);
+
+  try {
+    const PhiAccrual detector{{.threshold = 0}};
+    BOOST_ERROR("it was made");
+  } catch (const std::system_error& error) {
+    BOOST_CHECK(error.code() == errc::threshold_out_of_range);
+    BOOST_CHECK(error.code() == condition::bad_options);
+  }
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
