@@ -43,6 +43,8 @@ enum class errc {
   unknown_choice,  ///< a number in place of an enumerator
   threads_not_positive,
   blocking_threads_not_positive,
+  interval_below_clients,  ///< `PerClient::start`: shorter than that of the client's running heartbeat
+  validity_below_clients,  ///< `PerClient::start`: ttl - safety_margin less than that of the client's
 
   // Why a beat failed, where the transport did not say.
   beat_timed_out = 60,  ///< no answer within the beat timeout
@@ -95,6 +97,9 @@ inline const char* message_of(errc code) noexcept {
              "enumerators";
     case errc::threads_not_positive: return "threads must be between 1 and 10,000";
     case errc::blocking_threads_not_positive: return "blocking_threads must be between 1 and 10,000";
+    case errc::interval_below_clients: return "interval must not be less than that of the client's running heartbeat";
+    case errc::validity_below_clients:
+      return "ttl - safety_margin must not be less than that of the client's running heartbeat";
     case errc::beat_timed_out: return "no answer within the beat timeout";
     case errc::beat_dropped: return "the transport dropped the beat unanswered";
     case errc::transport_threw: return "the transport threw an exception";

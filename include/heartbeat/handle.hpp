@@ -17,6 +17,9 @@
 
 namespace heartbeat {
 
+template <Key K, Clock C>
+class PerClientHandle;
+
 /// The owner of one heartbeat. Move-only.
 ///
 /// Threading: const functions, `stop`, `request_stop` and `progress` from any thread at once; moving and destroying as
@@ -163,6 +166,9 @@ class [[nodiscard("a handle that is dropped stops its heartbeat: keep it, or cal
   }
 
  private:
+  template <Key, Clock>
+  friend class PerClientHandle;
+
   // Keeps the record by itself: a callback that runs meanwhile may destroy this handle.
   bool stop(bool wait) noexcept {
     if (!record_) return false;
