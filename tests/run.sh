@@ -8,7 +8,7 @@ source cmake/build_environment.sh
 
 debian_packages g++=g++ cmake=cmake ninja-build=ninja libboost-test-dev libgrpc++-dev libprotobuf-dev \
   protobuf-compiler=protoc protobuf-compiler-grpc=grpc_cpp_plugin nodejs=node npm=npm \
-  patch=patch etcd-server=etcd etcd-client=etcdctl redis-server=redis-server libhiredis-dev pkg-config=pkg-config
+  patch=patch etcd-server=etcd etcd-client=etcdctl redis-server=redis-server libhiredis-dev pkg-config=pkg-config libncurses-dev tmux=tmux
 
 # The Node programs' packages, once per lock file.
 node=tests/interop/node
