@@ -50,10 +50,10 @@ class Screen {
   void draw(const std::vector<Line>& lines) {
     erase();
     for (std::size_t i = 0; i < lines.size(); ++i) {
-      const chtype look = look_of(lines[i].style);
-      attron(look);
+      const attr_t look = look_of(lines[i].style);
+      attr_on(look, nullptr);
       mvaddnstr(static_cast<int>(i), 0, lines[i].text.c_str(), static_cast<int>(width()));
-      attroff(look);
+      attr_off(look, nullptr);
     }
     refresh();
   }
