@@ -9,7 +9,8 @@ source cmake/build_environment.sh
 debian_packages g++=g++ cmake=cmake ninja-build=ninja libboost-test-dev libgrpc++-dev libprotobuf-dev \
   protobuf-compiler=protoc protobuf-compiler-grpc=grpc_cpp_plugin nodejs=node npm=npm \
   git=git python3=python3 patch=patch etcd-server=etcd etcd-client=etcdctl redis-server=redis-server libhiredis-dev \
-  pkg-config=pkg-config prometheus=prometheus prometheus-cpp-dev libspdlog-dev doxygen=doxygen
+  pkg-config=pkg-config prometheus=prometheus prometheus-cpp-dev libspdlog-dev doxygen=doxygen libncurses-dev \
+  tmux=tmux
 
 # The Node programs' packages, once per lock file.
 node=tests/interop/node

@@ -42,11 +42,14 @@ concept Detector = std::copy_constructible<D> && std::is_trivially_copyable_v<ty
 struct FixedDeadline {
   struct State {};
 
+  /// Nothing to remember.
   constexpr void arrived(State&, std::chrono::nanoseconds, std::chrono::nanoseconds) const noexcept {}
+  /// The ttl.
   [[nodiscard]] constexpr std::chrono::nanoseconds allowance(const State&,
                                                              std::chrono::nanoseconds ttl) const noexcept {
     return ttl;
   }
+  /// The silence in ttls.
   [[nodiscard]] constexpr double suspicion(const State&, std::chrono::nanoseconds ttl,
                                            std::chrono::nanoseconds silence) const noexcept {
     return static_cast<double>(silence.count()) / static_cast<double>(ttl.count());

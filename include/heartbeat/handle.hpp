@@ -17,6 +17,9 @@
 
 namespace heartbeat {
 
+template <Key K, Clock C>
+class PerClientHandle;
+
 namespace detail {
 
 /// What an asynchronous wait for an end holds: it outlives the handle.
@@ -205,6 +208,9 @@ class [[nodiscard("a handle that is dropped stops its heartbeat: keep it, or cal
   }
 
  private:
+  template <Key, Clock>
+  friend class PerClientHandle;
+
   // Keeps the record by itself: a callback that runs meanwhile may destroy this handle.
   bool stop(bool wait) noexcept {
     if (!record_) return false;

@@ -59,12 +59,12 @@ class HeartbeatMonitor {
       "see detector.hpp");
 
  public:
-  using key_type = K;
-  using clock_type = C;
-  using executor_type = E;
-  using detector_type = D;
-  using ExpiryType = Expiry<K, C>;
-  using Status = WatchStatus<C>;
+  using key_type = K;               ///< what names a client
+  using clock_type = C;             ///< what tells the time
+  using executor_type = E;          ///< where work runs
+  using detector_type = D;          ///< what decides that a silence is too long
+  using ExpiryType = Expiry<K, C>;  ///< what the sink is told
+  using Status = WatchStatus<C>;    ///< what looking gives
   /// Told of expiries, one at a time. May block, call back and throw; none of it delays another key's expiry, only the
   /// telling of it (G10) — where the executor has a pool for blocking work, or more than one thread.
   using Sink = std::function<void(const ExpiryType&)>;
@@ -157,6 +157,7 @@ class HeartbeatMonitor {
   /// What was counted so far.
   [[nodiscard]] MonitorStatistics statistics() const { return engine_->statistics(); }
 
+  /// The clock.
   [[nodiscard]] const C& clock() const noexcept { return engine_->clock(); }
 
  private:

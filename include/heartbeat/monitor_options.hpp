@@ -23,6 +23,7 @@ enum class IfWatched : std::uint8_t {
 struct WatchOptions {
   /// How long the key may be silent (PhiAccrual: until it has seen enough arrivals). Greater than zero.
   Duration ttl = std::chrono::seconds{30};
+  /// What `watch` does when the key is watched already.
   IfWatched if_watched = IfWatched::refuse;
 };
 

@@ -27,17 +27,17 @@ enum class ExpiryReason : std::uint8_t {
 /// A key has expired: the one report of that generation (G3). The reference is valid during the call of the sink only.
 template <class Key, class C = BootClock>
 struct Expiry {
-  const Key& key;
+  const Key& key;                     ///< who was silent
   std::uint64_t generation;           ///< what `watch` gave: tells two watchings of one key apart
   typename C::time_point touched_at;  ///< the last touch, or the beginning
   typename C::time_point expired_at;  ///< when it was decided
-  ExpiryReason reason;
+  ExpiryReason reason;                ///< and how
 };
 
 /// One watched key at the moment it was looked at.
 template <class C = BootClock>
 struct WatchStatus {
-  std::uint64_t generation;
+  std::uint64_t generation;           ///< which of the key's watchings
   typename C::time_point touched_at;  ///< the last touch, or the beginning
   typename C::time_point due;         ///< it expires no sooner than this if nobody touches it
 };

@@ -60,10 +60,11 @@ struct PhiAccrualOptions {
 /// Threading: a value. Blocks: never. Allocates: never.
 class PhiAccrual {
  public:
+  /// What is remembered of a key.
   struct State {
-    double mean = 0.0;            // of the intervals, in nanoseconds
-    double variance = 0.0;        // in nanoseconds squared
-    std::uint32_t intervals = 0;  // seen, up to the window
+    double mean = 0.0;            ///< of the intervals, in nanoseconds
+    double variance = 0.0;        ///< in nanoseconds squared
+    std::uint32_t intervals = 0;  ///< seen, up to the window
   };
 
   /// Throws: std::system_error for options that break a rule (`condition::bad_options`).
@@ -74,6 +75,7 @@ class PhiAccrual {
     deviations_ = deviations_at(options.threshold);
   }
 
+  /// Takes the interval in.
   void arrived(State& state, std::chrono::nanoseconds, std::chrono::nanoseconds silence) const noexcept {
     if (state.intervals < options_.window) ++state.intervals;
     const double weight = 1.0 / state.intervals;
@@ -82,6 +84,7 @@ class PhiAccrual {
     state.variance = (1.0 - weight) * (state.variance + weight * off * off);
   }
 
+  /// The silence at which the suspicion reaches the threshold; the ttl while too few intervals were seen.
   [[nodiscard]] std::chrono::nanoseconds allowance(const State& state, std::chrono::nanoseconds ttl) const noexcept {
     if (state.intervals < options_.first) return ttl;
     const double span = usual(state) + deviations_ * deviation(state);

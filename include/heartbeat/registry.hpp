@@ -15,6 +15,7 @@
 #include <heartbeat/boot_clock.hpp>
 #include <heartbeat/clock.hpp>
 #include <heartbeat/detail/engine.hpp>
+#include <heartbeat/detail/look_at.hpp>
 #include <heartbeat/duration.hpp>
 #include <heartbeat/event.hpp>
 #include <heartbeat/executor.hpp>
@@ -30,6 +31,8 @@ namespace heartbeat {
 
 template <class Registry>
 class HeartbeatGroup;
+template <class K, class T, class GroupOf, class C, class E>
+class PerClient;
 
 /// Keeps many sessions alive: one heartbeat per key, sent on time, stopped when told, its end reported once.
 ///
@@ -173,6 +176,8 @@ class HeartbeatRegistry {
 
  private:
   friend HeartbeatGroup<HeartbeatRegistry>;
+  template <class, class, class, class, class>
+  friend class PerClient;
 
   using EngineType = detail::Engine<K, T, C, E>;
 
@@ -202,28 +207,8 @@ class HeartbeatRegistry {
     std::optional<Status> status{
         // made, and given back, without the lock: the key is copied
         Status{detail::key_of<K>(record), record.generation, HeartbeatState::waiting, std::nullopt, false, 0}};
-    if (!look_at(record, *status)) status.reset();
+    if (!detail::look_at(record, *status)) status.reset();
     return status;
-  }
-
-  // False if it has ended.
-  static bool look_at(detail::Record& record, Status& status) noexcept {
-    const detail::MutexLock lock{record.shard().mutex()};
-    switch (record.life.state()) {
-      case detail::State::held: status.state = HeartbeatState::held; break;
-      case detail::State::waiting: status.state = HeartbeatState::waiting; break;
-      case detail::State::ready: status.state = HeartbeatState::ready; break;
-      case detail::State::sending:
-      case detail::State::in_flight: status.state = HeartbeatState::in_flight; break;
-      case detail::State::ended: return false;
-    }
-    if (const auto until = record.life.valid_until()) {
-      status.valid_until =
-          typename C::time_point{std::chrono::floor<typename C::duration>(std::chrono::nanoseconds{*until})};
-    }
-    status.is_in_jeopardy = record.life.in_jeopardy();
-    status.failures = record.life.failures();
-    return true;
   }
 
   EngineType* engine_;  // frees itself once it is released and nothing refers to it

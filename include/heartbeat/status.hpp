@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string_view>
+#include <system_error>
 
 #include <heartbeat/boot_clock.hpp>
 #include <heartbeat/clock.hpp>
@@ -39,6 +40,8 @@ struct HeartbeatStatus {
   std::optional<typename C::time_point> valid_until;  ///< none before the first acknowledgement
   bool is_in_jeopardy;                                ///< a beat has failed and the session is still valid
   std::uint32_t failures;                             ///< in a row
+  typename C::time_point due = {};  ///< when its next beat is; of one that is ready or in flight, when it was
+  std::error_code error = {};       ///< of the last failed beat since the last acknowledgement; none if none
 };
 
 }  // namespace heartbeat

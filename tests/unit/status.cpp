@@ -30,6 +30,7 @@ BOOST_AUTO_TEST_CASE(a_status_keeps_a_key_of_its_own) {
 
   BOOST_TEST(status.key == "a");
   BOOST_TEST(!status.valid_until.has_value());
+  BOOST_TEST(!status.error);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

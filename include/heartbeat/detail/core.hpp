@@ -37,6 +37,13 @@ class Core {
   /// heartbeat runs any more, if `wait`. No lock held.
   virtual bool stop(Record& record, bool wait) noexcept = 0;
 
+  /// Ends a record as the engine itself does, for a reason that was found elsewhere: its token fires on a lane. Nothing
+  /// if it has ended. The caller has a reference; no lock held.
+  void end(Record& record, EndReason reason) noexcept;
+
+  /// News of a running record that was found elsewhere, for the sink. The caller has a reference; no lock held.
+  void tell(Record& record, EventMask news, Instant at) noexcept;
+
   /// The owner of a gated heartbeat shows progress. No lock held.
   virtual void progress(Record& record) noexcept = 0;
 
@@ -117,6 +124,31 @@ class RecordReference {
  private:
   Record* record_ = nullptr;
 };
+
+inline void Core::end(Record& record, EndReason reason) noexcept {
+  Shard& home = record.shard();
+  if (!home.gate().enter()) return;  // shut down: it has ended
+  const Instant at = now();
+  Effects effects;
+  {
+    const MutexLock lock{home.mutex()};
+    if (!record.life.is_ended()) home.end(record, reason, at, effects);
+  }
+  perform(home, effects);
+  if (home.gate().leave()) gate_emptied();
+}
+
+inline void Core::tell(Record& record, EventMask news, Instant at) noexcept {
+  Shard& home = record.shard();
+  if (!home.gate().enter()) return;
+  Effects effects;
+  {
+    const MutexLock lock{home.mutex()};
+    if (!record.life.is_ended()) home.tell(record, news, at, effects);
+  }
+  perform(home, effects);
+  if (home.gate().leave()) gate_emptied();
+}
 
 inline void Shard::pin() noexcept {
   if (pins_.fetch_add(1, std::memory_order_relaxed) == 0) core_.add_reference();  // the caller keeps the core meanwhile

@@ -43,6 +43,14 @@
 
 namespace heartbeat::detail {
 
+/// False for a transport that stands for another engine's beats (per_client.hpp): its keys are registered, and neither
+/// beat nor stall.
+template <class T>
+inline constexpr bool sends_beats = true;
+
+/// When a heartbeat's stop token is made.
+enum class Token : std::uint8_t { made_on_demand, made_at_start };
+
 template <class Key, class T, class C, class E>
 class Engine final : public Core, public ChildrenEnder {
  public:
@@ -62,9 +70,12 @@ class Engine final : public Core, public ChildrenEnder {
   };
   /// An empty reference and `error` if it was refused. Throws std::bad_alloc, and what hashing or moving the key
   /// throws.
-  Started start(Key&& key, const Options& options, ParentLink* group, std::error_code& error);
+  Started start(Key&& key, const Options& options, ParentLink* group, std::error_code& error,
+                Token token = Token::made_on_demand);
   static constexpr std::uint64_t any_generation = static_cast<std::uint64_t>(-1);
-  [[nodiscard]] RecordReference find(const Key& key, std::uint64_t generation);
+  /// By a key, or by what hashes and compares as one.
+  template <class Name>
+  [[nodiscard]] RecordReference find(const Name& key, std::uint64_t generation);
   std::size_t stop_all() {
     const CoreReference mine{*this};
     return end_all(EndReason::stopped);
@@ -158,7 +169,8 @@ class Engine final : public Core, public ChildrenEnder {
 
   // --- engine_calls.hpp
   [[nodiscard]] std::unique_ptr<KeyedRecord<Key>> make_record(Key&& key, const Options& options, const BeatRules& rules,
-                                                              ParentLink* group, std::uint64_t hash, Instant started);
+                                                              ParentLink* group, Token token, std::uint64_t hash,
+                                                              Instant started);
   [[nodiscard]] Shard& shard_of(std::uint64_t hash) noexcept { return shard(hash & (shard_count() - 1)); }
   void grow_index(Shard& shard) noexcept;
   std::size_t end_all(EndReason reason) noexcept;

@@ -26,6 +26,7 @@ Engine<Key, T, C, E>::Engine(T transport, C clock, E executor, Sink sink, const 
   const ShardPolicy policy{.same_key = &Engine::same_key,
                            .has_close = has_close,
                            .has_sink = static_cast<bool>(policies_->sink),
+                           .sends_beats = sends_beats<T>,
                            .scale = scale_,
                            .gap_threshold = options.gap_threshold.count(),
                            .event_capacity = std::max<std::size_t>(1, options.event_capacity / count),
@@ -47,11 +48,13 @@ Engine<Key, T, C, E>::Engine(T transport, C clock, E executor, Sink sink, const 
 
 template <class Key, class T, class C, class E>
 auto Engine<Key, T, C, E>::make_record(Key&& key, const Options& options, const BeatRules& rules, ParentLink* group,
-                                       std::uint64_t hash, Instant started) -> std::unique_ptr<KeyedRecord<Key>> {
+                                       Token token, std::uint64_t hash, Instant started)
+    -> std::unique_ptr<KeyedRecord<Key>> {
   auto record = std::make_unique<KeyedRecord<Key>>(std::move(key));
   record->hash = static_cast<std::uint32_t>(hash >> 32);
-  if (group != nullptr || options.parent || rules.progress_within != 0) {
+  if (group != nullptr || options.parent || rules.progress_within != 0 || token == Token::made_at_start) {
     record->side = std::make_unique<Side>();
+    if (token == Token::made_at_start) record->side->stop = std::stop_source{};
     record->side->last_progress.store(started, std::memory_order_relaxed);  // published by the shard's lock
     record->side->parent = group == nullptr && options.parent ? new ParentLink{*this, false} : group;
     if (group != nullptr) group->add_reference();
@@ -60,8 +63,8 @@ auto Engine<Key, T, C, E>::make_record(Key&& key, const Options& options, const 
 }
 
 template <class Key, class T, class C, class E>
-auto Engine<Key, T, C, E>::start(Key&& key, const Options& options, ParentLink* group, std::error_code& error)
-    -> Started {
+auto Engine<Key, T, C, E>::start(Key&& key, const Options& options, ParentLink* group, std::error_code& error,
+                                 Token token) -> Started {
   const Instant started = now();
   errc rule = broken_rule(options, std::chrono::nanoseconds{scale_.nanoseconds()});
   if (rule == errc{} && options.granted_at && to_instant<C>(*options.granted_at) > started) {
@@ -77,7 +80,7 @@ auto Engine<Key, T, C, E>::start(Key&& key, const Options& options, ParentLink* 
   std::optional<Instant> granted;
   if (options.granted_at) granted = to_instant<C>(*options.granted_at);
 
-  std::unique_ptr<KeyedRecord<Key>> record = make_record(std::move(key), options, rules, group, hash, started);
+  std::unique_ptr<KeyedRecord<Key>> record = make_record(std::move(key), options, rules, group, token, hash, started);
   ParentLink* const parent = record->side ? record->side->parent : nullptr;
   // Watched before the record can be found: no beat is claimed once the parent's request_stop has returned.
   if (parent != nullptr && group == nullptr) parent->watch(options.parent.token());
@@ -137,7 +140,8 @@ void Engine<Key, T, C, E>::grow_index(Shard& home) noexcept {
 }
 
 template <class Key, class T, class C, class E>
-RecordReference Engine<Key, T, C, E>::find(const Key& key, std::uint64_t generation) {
+template <class Name>
+RecordReference Engine<Key, T, C, E>::find(const Name& key, std::uint64_t generation) {
   const std::uint64_t hash = Random::mix(std::hash<Key>{}(key));
   Shard& home = shard_of(hash);
   const MutexLock lock{home.mutex()};

@@ -118,14 +118,7 @@ void Engine<Key, T, C, E>::run_cancel(ParentLink& link) noexcept {
   if (gate.enter()) {
     while (Record* child = link.take_child()) {
       const RecordReference mine{child};
-      Shard& home = mine->shard();
-      const Instant at = now();
-      Effects effects;
-      {
-        const MutexLock lock{home.mutex()};
-        if (!mine->life.is_ended()) home.end(*mine, EndReason::parent_cancelled, at, effects);
-      }
-      perform(home, effects);
+      end(*mine, EndReason::parent_cancelled);
     }
     if (gate.leave()) gate_emptied();
   }

@@ -135,6 +135,8 @@ class Lifecycle {
 
   [[nodiscard]] State state() const noexcept { return state_; }
   [[nodiscard]] EndReason reason() const noexcept { return reason_; }
+  /// When the next beat is due, or the current one was. REQUIRES: has not ended.
+  [[nodiscard]] Instant next_send() const noexcept { return next_send_; }
   [[nodiscard]] Instant ended_at() const noexcept { return next_send_; }  // REQUIRES: has ended
   [[nodiscard]] std::uint8_t failures() const noexcept { return failures_; }
   [[nodiscard]] bool in_jeopardy() const noexcept { return jeopardy_; }

@@ -39,8 +39,11 @@ struct Side {
   bool is_child = false;                    // the link's lock: in the link's list
   std::uint32_t end_order = 0;              // the link's lock: its place among the failures of its group, from 1
   std::atomic<Instant> last_progress{0};    // any thread
-  std::error_code error;                    // shard lock; of the last failed beat since the last acknowledgement
-  std::string text;                         // shard lock; the transport's words on it
+  std::atomic<std::uint64_t> beats{0};      // written under the shard lock; how many were claimed
+  std::atomic<std::uint64_t> acknowledged_beat{0};  // written under the shard lock, after the validity; of `beats`, the
+                                                    // last one that was acknowledged
+  std::error_code error;  // shard lock; of the last failed beat since the last acknowledgement
+  std::string text;       // shard lock; the transport's words on it
 };
 
 /// Which of a shard's wheels a linked record is in.

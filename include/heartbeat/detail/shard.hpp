@@ -59,6 +59,7 @@ struct ShardPolicy {
   bool (*same_key)(const Record&, const Record&) noexcept;
   bool has_close;  // the transport can close sessions
   bool has_sink;
+  bool sends_beats = true;  // else another engine beats for these keys: they are held until they end
   TickScale scale;
   std::int64_t gap_threshold;
   std::size_t event_capacity;
@@ -160,6 +161,8 @@ class Shard final : public AnswerReceiver {
   static void remove_reference(Record& record, Effects& effects) noexcept;
 
   // --- tokens and events of the engine's ends
+  /// Files news for the sink. REQUIRES: has not ended.
+  void tell(Record& record, EventMask news, Instant now, Effects& effects) noexcept HEARTBEAT_REQUIRES(mutex_);
   struct Firing {
     std::stop_source source{std::nostopstate};
     Record* record = nullptr;  // busy, and with a reference, until `fired`
@@ -231,7 +234,6 @@ class Shard final : public AnswerReceiver {
   [[nodiscard]] Permission permit(bool is_again, Instant now) noexcept HEARTBEAT_REQUIRES(mutex_);
   [[nodiscard]] bool is_hopeless(Record& record, Instant now) noexcept HEARTBEAT_REQUIRES(mutex_);
   void starved(Record& record, Instant now, Effects& effects) noexcept HEARTBEAT_REQUIRES(mutex_);
-  void tell(Record& record, EventMask news, Instant now, Effects& effects) noexcept HEARTBEAT_REQUIRES(mutex_);
   void note_error(Record& record, std::error_code error, std::string&& text) noexcept HEARTBEAT_REQUIRES(mutex_);
   std::stop_source abandon(Record& record, Effects& effects) noexcept HEARTBEAT_REQUIRES(mutex_);
   void take_call(BeatSlot*& link, Firing& out) noexcept HEARTBEAT_REQUIRES(mutex_);

@@ -75,7 +75,11 @@ inline void Shard::current_answer(BeatSlot& slot, BeatResult&& result, Instant n
       const std::chrono::nanoseconds slack{*valid_until - now};
       counters_.least_slack = std::min(counters_.least_slack, slack);
     }
-    if (record.side && record.side->error) note_error(record, {}, {});
+    if (record.side) {
+      const std::uint64_t number = record.side->beats.load(std::memory_order_relaxed);  // no other is in flight
+      record.side->acknowledged_beat.store(number, std::memory_order_release);          // who sees it sees the validity
+      if (record.side->error) note_error(record, {}, {});
+    }
   } else if (result.kind() == BeatResult::Kind::gone) {
     ++counters_.gone;
   } else {

@@ -132,6 +132,7 @@ inline bool Shard::claim_one(Record& record, Instant now, Claim& out, Calling ca
     file(Queue::timers, record, policy_.scale.up(slot->deadline));
   } else {
     const Lifecycle::Claim claimed = record.life.claim(moment(now), rules);
+    if (record.side) record.side->beats.fetch_add(1, std::memory_order_relaxed);  // only compared with itself
     slot->deadline = claimed.deadline;
     counters_.skipped += claimed.skipped;
     counters_.lateness.add(claimed.lateness);

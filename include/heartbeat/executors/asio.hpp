@@ -65,8 +65,8 @@ using AsioExecutorOf = decltype(asio_executor_of(std::declval<std::remove_refere
 ///
 /// As with Asio's own timers, `run()` does not return while a timer is armed or a work is posted. A registry has one
 /// armed while heartbeats run, and for up to an interval after the last one ended, unless it is destroyed. What a
-/// stopped context has not run is run when it is restarted, late. The contexts must outlive the registry and all handles
-/// of the executor.
+/// stopped context has not run is run when it is restarted, late. The contexts must outlive the registry and all
+/// handles of the executor.
 ///
 /// With several threads works run in parallel, up to `most_at_once`; in a strand, one after the other.
 ///
@@ -76,11 +76,12 @@ using AsioExecutorOf = decltype(asio_executor_of(std::declval<std::remove_refere
 template <class AsioEx = boost::asio::io_context::executor_type, Clock C = BootClock, class PoolEx = detail::NoAsioPool>
 class BasicAsioExecutor {
  public:
-  using time_point = typename C::time_point;
+  using time_point = typename C::time_point;  ///< what timers are set to
 
   /// How many works run at once at most, beside those of the pool.
   static constexpr std::size_t most_at_once = 8;
 
+  /// True if it has an executor for blocking work.
   static constexpr bool has_pool = !std::same_as<PoolEx, detail::NoAsioPool>;
 
   /// On a context, or on an executor such as a strand. Throws: std::bad_alloc; std::system_error if the process has no
