@@ -103,6 +103,16 @@ class Process {
     }
   }
 
+  /// All that it still prints, once it has ended its output.
+  ///
+  /// Throws: std::runtime_error, when it has not ended its output within the limit.
+  std::string read_to_end(std::chrono::milliseconds limit = patience) {
+    const auto until = BootClock::now() + limit;
+    while (read_some(until)) {
+    }
+    return std::exchange(unread_, {});
+  }
+
   /// Waits for its end; its exit status, or 128 and the signal that killed it. What it still prints is dropped.
   ///
   /// Throws: std::runtime_error, when it has not ended its output within the limit.

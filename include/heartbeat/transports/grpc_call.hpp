@@ -26,18 +26,27 @@ namespace heartbeat {
 /// What is done to each call before it is sent: call credentials, metadata. Called from several threads at once.
 using PrepareCall = std::function<void(grpc::ClientContext&)>;
 
-/// Makes a context ready for one call: `prepare` first, then the deadline, so that no preparation can outlast it. The
-/// deadline is taken on the monotonic clock: setting the wall clock times out nothing. A `prepare` that throws gives
-/// UNAVAILABLE with its words, as gRPC's own credentials do: worth a retry.
-[[nodiscard]] inline grpc::Status make_ready(grpc::ClientContext& context, std::chrono::nanoseconds timeout,
-                                             const PrepareCall& prepare) {
+/// Runs `prepare` on a context. One that throws gives UNAVAILABLE with its words, as gRPC's own credentials do: worth a
+/// retry.
+[[nodiscard]] inline grpc::Status prepared(grpc::ClientContext& context, const PrepareCall& prepare) {
   try {
     if (prepare) prepare(context);
   } catch (const std::exception& reason) {
     return {grpc::StatusCode::UNAVAILABLE, std::string{"the call could not be prepared: "} + reason.what()};
+  } catch (...) {
+    return {grpc::StatusCode::UNAVAILABLE, "the call could not be prepared"};
   }
-  context.set_deadline(gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC), gpr_time_from_nanos(timeout.count(), GPR_TIMESPAN)));
   return grpc::Status::OK;
+}
+
+/// Makes a context ready for one call: `prepare` first, then the deadline, so that no preparation can outlast it. The
+/// deadline is taken on the monotonic clock: setting the wall clock times out nothing.
+[[nodiscard]] inline grpc::Status make_ready(grpc::ClientContext& context, std::chrono::nanoseconds timeout,
+                                             const PrepareCall& prepare) {
+  grpc::Status status = prepared(context, prepare);
+  if (!status.ok()) return status;
+  context.set_deadline(gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC), gpr_time_from_nanos(timeout.count(), GPR_TIMESPAN)));
+  return status;
 }
 
 namespace detail {
@@ -46,10 +55,18 @@ namespace detail {
 // Default visibility: a program and its plugins must count together, also when built with hidden symbols.
 __attribute__((visibility("default"))) inline thread_local int calls_being_freed = 0;
 
+// Frees a call, on whichever thread: the stub that it holds counts on being told.
+template <class Call>
+void free_call(Call* call) noexcept {
+  ++calls_being_freed;
+  delete call;
+  --calls_being_freed;
+}
+
 }  // namespace detail
 
-/// The same stub, made fit for asynchronous calls: each UnaryCall holds it, and whoever is the last to let go of it, it
-/// is never freed by one of gRPC's threads.
+/// The same stub, made fit for asynchronous calls: each call holds it and is freed by `free_call`, and whoever is the
+/// last to let go of it, it is never freed by one of gRPC's threads.
 ///
 /// Why: a stub holds its channel. The last channel of a program takes gRPC's threads for callbacks with it, by joining
 /// them; a callback that frees it joins itself, and gRPC goes on with freed memory. That happens whenever the last
@@ -157,11 +174,7 @@ class UnaryCall {
     if (state_.exchange(State::answered) != State::cancelling) free();
   }
 
-  void free() noexcept {
-    ++detail::calls_being_freed;
-    delete this;
-    --detail::calls_being_freed;
-  }
+  void free() noexcept { detail::free_call(this); }
 
   const std::shared_ptr<const void> stub_;  // first: goes last, after the context, which holds the channel too
   grpc::ClientContext context_;
