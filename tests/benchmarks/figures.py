@@ -2,12 +2,16 @@
 """Runs the programs of the benchmarks one after the other, and compares what they print: a table on the terminal,
 results.json and two plots in build/benchmarks. Run by run.sh, from the top of the repository."""
 import argparse
+import contextlib
 import json
 import pathlib
 import resource
+import socket
 import statistics
 import subprocess
 import sys
+import tempfile
+import time
 
 OUT = pathlib.Path("build/benchmarks")
 PROGRAMS = OUT / "tests" / "benchmarks"
@@ -104,6 +108,48 @@ def typedb(figures, rounds, seconds):
                       medians(results["grpc_loop"]), "bare gRPC", 1.05)
 
 
+@contextlib.contextmanager
+def etcd_server():
+    """The address of an etcd without data, on ports that were free, while the block runs."""
+    with contextlib.ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory())
+        with socket.create_server(("127.0.0.1", 0)) as client, socket.create_server(("127.0.0.1", 0)) as peer:
+            address, peers = ("%s:%d" % each.getsockname() for each in (client, peer))
+        with open(f"{folder}/log", "w+", encoding="utf-8") as log:
+            server = subprocess.Popen(
+                ["etcd", "--data-dir", f"{folder}/data", "--listen-client-urls", f"http://{address}",
+                 "--advertise-client-urls", f"http://{address}", "--listen-peer-urls", f"http://{peers}",
+                 "--initial-advertise-peer-urls", f"http://{peers}", "--initial-cluster", f"default=http://{peers}"],
+                stdout=log, stderr=subprocess.STDOUT)
+            stack.callback(server.wait)
+            stack.callback(server.terminate)
+            deadline = time.monotonic() + 30
+            while "ready to serve client requests" not in pathlib.Path(folder, "log").read_text(encoding="utf-8"):
+                if server.poll() is not None or time.monotonic() > deadline:
+                    raise RuntimeError("etcd does not start:\n" + pathlib.Path(folder, "log").read_text(encoding="utf-8"))
+                time.sleep(0.05)
+            yield address
+
+
+def etcd(figures, rounds, counts):
+    """They take turns, each with a server of its own: leases that nobody keeps any more would cost the next one's. The
+    Go client beats in bursts, each 500 ms; of ours, one has a tick that merges beats too."""
+    programs = {"ours": ("etcd_keepalives",), "tick": ("etcd_keepalives", "--tick", 0.25), "go": ("etcd_client",)}
+    for count in counts:
+        results = {name: [] for name in programs}
+        for _ in range(rounds):
+            for name, command in programs.items():
+                with etcd_server() as address:
+                    results[name].append(run(*command, "--address", address, "--heartbeats", count, "--seconds", 5))
+        ours, tick, go = (medians(results[name]) for name in programs)
+        size = f"{count // 1000}k"
+        figures.add_ratio(f"etcd_cpu_vs_go_{size}", "cpu_ns_per_beat", ours, go, "etcd's Go client", 1.0)
+        figures.add_ratio(f"etcd_cpu_tick_250ms_vs_go_{size}", "cpu_ns_per_beat", tick, go, "etcd's Go client", 1.0)
+        figures.add_ratio(f"etcd_bytes_vs_go_{size}", "bytes", ours, go, "etcd's Go client", 1.0)
+        lost = [result["lost"] if result else None for result in results["ours"] + results["tick"]]
+        figures.add(f"etcd_leases_lost_{size}", None if None in lost else sum(lost), 0)
+
+
 def start_and_stop(figures):
     command = [str(PROGRAMS / "start_stop"), "--benchmark_format=json"]
     print("  ", "start_stop", flush=True)
@@ -197,6 +243,7 @@ def main():
     cpu_and_memory(figures, INTERVAL if quick else 2 * INTERVAL, rounds=1 if quick else 3, with_libuv=not quick)
     start_and_stop(figures)
     typedb(figures, rounds=1 if quick else 9, seconds=3 if quick else 6)
+    etcd(figures, rounds=1 if quick else 3, counts=(1_000,) if quick else (1_000, 10_000))
     lateness, many = alone(figures, 3 if quick else 20, with_ten_million=not quick)
     receiving_side(figures)
     if lateness:

@@ -46,4 +46,12 @@ BOOST_AUTO_TEST_CASE(codes_of_two_category_objects_of_that_name_are_the_same_cod
   BOOST_CHECK(theirs != make_error_code(grpc::StatusCode::ABORTED).default_error_condition());
 }
 
+BOOST_AUTO_TEST_CASE(only_a_missing_call_and_a_forbidden_one_are_not_worth_a_retry) {
+  for (int number = 1; number <= 16; ++number) {
+    const auto code = static_cast<grpc::StatusCode>(number);
+    const bool is_final = code == grpc::StatusCode::UNIMPLEMENTED || code == grpc::StatusCode::PERMISSION_DENIED;
+    BOOST_TEST(heartbeat::is_worth_a_retry(code) == !is_final, make_error_code(code).message());
+  }
+}
+
 BOOST_AUTO_TEST_SUITE_END()

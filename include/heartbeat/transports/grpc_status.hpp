@@ -84,4 +84,10 @@ inline std::error_code make_error_code(const grpc::Status& status) noexcept {
   return make_error_code(status.error_code());
 }
 
+/// True if a call that failed so is worth another attempt. Not so if the server has no such call or forbids it.
+/// UNAUTHENTICATED is worth one: call credentials expire, and the next attempt carries renewed ones.
+[[nodiscard]] inline bool is_worth_a_retry(grpc::StatusCode code) noexcept {
+  return code != grpc::StatusCode::UNIMPLEMENTED && code != grpc::StatusCode::PERMISSION_DENIED;
+}
+
 }  // namespace heartbeat

@@ -1,42 +1,30 @@
 // SPDX-License-Identifier: BSL-1.0
-// What a generated stub of etcd's lease service must have. The messages are found through the signatures of the stub's
-// methods, never by name, so etcd's own generated code serves as well as ours, and a program links one copy of the
-// descriptors. Read next: keep_alive_ledger.hpp.
+// What a generated stub of etcd's lease service must have. Nothing is found by the names of messages (see
+// ../grpc_rpc.hpp), so etcd's own generated code serves as well as ours. Read next: keep_alive_ledger.hpp.
 #pragma once
 
 #include <concepts>
 #include <cstdint>
-#include <functional>
 #include <string>
-#include <type_traits>
 #include <utility>
 
 #include <grpcpp/client_context.h>
 #include <grpcpp/support/client_callback.h>
 #include <grpcpp/support/status.h>
 
+#include <heartbeat/transports/grpc_rpc.hpp>
+
 namespace heartbeat::etcd {
 
 namespace detail {
 
-/// The two messages of a method.
-template <class RequestType, class ResponseType>
-struct Rpc {
-  using Request = RequestType;
-  using Response = ResponseType;
-};
-
-// Picks, of a callback stub's overloads of one method, the one that takes a function.
-template <class Async, class Request, class Response>
-Rpc<Request, Response> rpc_of(void (Async::*)(grpc::ClientContext*, const Request*, Response*,
-                                              std::function<void(grpc::Status)>));
+using heartbeat::detail::AsyncStub;
+using heartbeat::detail::Rpc;
+using heartbeat::detail::rpc_of;
 
 // The method of a stream of both directions.
 template <class Async, class Request, class Response>
 Rpc<Request, Response> stream_of(void (Async::*)(grpc::ClientContext*, grpc::ClientBidiReactor<Request, Response>*));
-
-template <class Stub>
-using AsyncStub = std::remove_pointer_t<decltype(std::declval<Stub&>().async())>;
 
 template <class Stub>
 using KeepAliveRpc = decltype(stream_of(&AsyncStub<Stub>::LeaseKeepAlive));

@@ -1,36 +1,23 @@
 // SPDX-License-Identifier: BSL-1.0
-// What a generated TypeDB stub must have. The messages are found through the signatures of the stub's methods, never by
-// name, so the official generated code serves as well as ours, and a program links one copy of the descriptors.
-// Read next: transport.hpp.
+// What a generated TypeDB stub must have. Nothing is found by the names of messages (see ../grpc_rpc.hpp), so the
+// official generated code serves as well as ours. Read next: transport.hpp.
 #pragma once
 
 #include <concepts>
-#include <functional>
 #include <string>
-#include <type_traits>
 #include <utility>
 
 #include <grpcpp/client_context.h>
 #include <grpcpp/support/status.h>
 
+#include <heartbeat/transports/grpc_rpc.hpp>
+
 namespace heartbeat::typedb {
 
 namespace detail {
 
-/// The two messages of a method.
-template <class RequestType, class ResponseType>
-struct Rpc {
-  using Request = RequestType;
-  using Response = ResponseType;
-};
-
-// Picks, of a callback stub's overloads of one method, the one that takes a function.
-template <class Async, class Request, class Response>
-Rpc<Request, Response> rpc_of(void (Async::*)(grpc::ClientContext*, const Request*, Response*,
-                                              std::function<void(grpc::Status)>));
-
-template <class Stub>
-using AsyncStub = std::remove_pointer_t<decltype(std::declval<Stub&>().async())>;
+using heartbeat::detail::AsyncStub;
+using heartbeat::detail::rpc_of;
 
 template <class Stub>
 using PulseRpc = decltype(rpc_of(&AsyncStub<Stub>::session_pulse));

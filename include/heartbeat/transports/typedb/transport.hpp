@@ -29,13 +29,6 @@ namespace heartbeat::typedb {
   return !status.ok() && std::string_view{status.error_message()}.starts_with("[SSN01]");
 }
 
-/// True if a call that failed so is worth another attempt. Not so if the server has no such call (TypeDB 3 has no
-/// sessions) or forbids it. UNAUTHENTICATED is worth one: call credentials expire, and the next attempt carries renewed
-/// ones.
-[[nodiscard]] inline bool is_worth_a_retry(grpc::StatusCode code) noexcept {
-  return code != grpc::StatusCode::UNIMPLEMENTED && code != grpc::StatusCode::PERMISSION_DENIED;
-}
-
 /// Keeps TypeDB sessions alive: an asynchronous transport with close, for keys of type SessionId.
 ///
 /// | the server answers                          | the beat is                                                 |
@@ -44,6 +37,8 @@ namespace heartbeat::typedb {
 /// | `alive = false`, or an error of `[SSN01]`   | gone                                                        |
 /// | OK, with bytes that cannot be parsed        | gone: gRPC's callback API hands on an empty message         |
 /// | any other error, or nothing in time         | failed, with that status and its text; `is_worth_a_retry`   |
+///
+/// TypeDB 3 has no sessions: UNIMPLEMENTED, for good.
 ///
 /// A close is done when the server says so, or that it does not know the session. TLS is the channel's affair, call
 /// credentials are `prepare`'s. A beat on a channel that is not connected fails at once; one that finds it connecting
