@@ -22,7 +22,6 @@ using namespace std::chrono_literals;
 using namespace heartbeat::testing;  // NOLINT
 using heartbeat::BeatResult;
 using heartbeat::make_error_code;
-using heartbeat::etcd::channel_to;
 using heartbeat::etcd::LeaseTransport;
 using Kind = BeatResult::Kind;
 
@@ -30,7 +29,7 @@ constexpr LeaseId a{1}, b{2}, c{3};
 
 struct Fixture {
   LeaseServer server;
-  LeaseTransport transport{channel_to(server.address())};
+  LeaseTransport transport{patient_channels({server.address()})};
 };
 
 }  // namespace
@@ -179,7 +178,7 @@ BOOST_FIXTURE_TEST_CASE(answers_that_came_before_the_end_are_told, Fixture) {
 
 BOOST_AUTO_TEST_CASE(a_preparation_that_throws_fails_the_beats_with_its_words) {
   LeaseServer server;
-  LeaseTransport transport{channel_to(server.address()),
+  LeaseTransport transport{patient_channels({server.address()}),
                            [](grpc::ClientContext&) { throw std::runtime_error{"no token"}; }};
 
   const BeatResult result = ask(transport, a)->next();

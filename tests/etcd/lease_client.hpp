@@ -11,6 +11,8 @@
 #include <utility>
 #include <vector>
 
+#include <grpcpp/security/credentials.h>
+
 #include <heartbeat/beat_context.hpp>
 #include <heartbeat/beat_request.hpp>
 #include <heartbeat/beat_result.hpp>
@@ -21,6 +23,11 @@
 namespace heartbeat::testing {
 
 using etcd::LeaseId;
+
+/// Channels that wait for a connection longer than a busy machine needs to make it.
+inline auto patient_channels(const std::vector<std::string>& endpoints) {
+  return etcd::channels_to(endpoints, grpc::InsecureChannelCredentials(), generous_limit);
+}
 
 /// The answer to one beat; shared with the completion, which may come when the test is over.
 using Answer = std::shared_ptr<Awaited<BeatResult>>;

@@ -24,8 +24,6 @@ using namespace heartbeat::testing;  // NOLINT
 using heartbeat::BeatResult;
 using heartbeat::BootClock;
 using heartbeat::make_error_code;
-using heartbeat::etcd::channel_to;
-using heartbeat::etcd::channels_to;
 using heartbeat::etcd::LeaseTransport;
 using heartbeat::etcd::detail::EndpointTurn;
 using Kind = BeatResult::Kind;
@@ -48,7 +46,7 @@ BOOST_AUTO_TEST_SUITE(lease_streams)
 
 BOOST_AUTO_TEST_CASE(a_stream_that_answered_and_broke_is_replaced_at_once) {
   LeaseServer server;
-  LeaseTransport transport{channel_to(server.address())};
+  LeaseTransport transport{patient_channels({server.address()})};
   acknowledge(server, ask(transport, a));
 
   const Answer broken = ask(transport, a);
@@ -62,7 +60,7 @@ BOOST_AUTO_TEST_CASE(a_stream_that_answered_and_broke_is_replaced_at_once) {
 
 BOOST_AUTO_TEST_CASE(a_stream_that_keeps_silent_is_given_up_when_a_lease_asks_again) {
   LeaseServer server;
-  LeaseTransport transport{channel_to(server.address())};
+  LeaseTransport transport{patient_channels({server.address()})};
   const auto lost = ask_all(transport, {a, b});
   server.next_asked();
   server.next_asked();
@@ -81,7 +79,7 @@ BOOST_AUTO_TEST_CASE(a_stream_that_keeps_silent_is_given_up_when_a_lease_asks_ag
 
 BOOST_AUTO_TEST_CASE(a_stream_that_answers_others_is_not_given_up) {
   LeaseServer server;
-  LeaseTransport transport{channel_to(server.address())};
+  LeaseTransport transport{patient_channels({server.address()})};
   ask(transport, a);
   server.next_asked();
   acknowledge(server, ask(transport, b));
@@ -94,7 +92,7 @@ BOOST_AUTO_TEST_CASE(a_stream_that_answers_others_is_not_given_up) {
 BOOST_AUTO_TEST_CASE(the_next_endpoint_is_taken_when_a_stream_breaks) {
   LeaseServer first;
   LeaseServer second;
-  LeaseTransport transport{channels_to({first.address(), second.address()})};
+  LeaseTransport transport{patient_channels({first.address(), second.address()})};
   const Answer broken = ask(transport, a);
   first.next_asked();
 
@@ -108,7 +106,7 @@ BOOST_AUTO_TEST_CASE(the_next_endpoint_is_taken_when_a_stream_breaks) {
 BOOST_AUTO_TEST_CASE(the_next_endpoint_is_taken_when_one_keeps_silent) {
   LeaseServer first;
   LeaseServer second;
-  LeaseTransport transport{channels_to({first.address(), second.address()})};
+  LeaseTransport transport{patient_channels({first.address(), second.address()})};
   ask(transport, a);
   first.next_asked();
 
@@ -118,7 +116,7 @@ BOOST_AUTO_TEST_CASE(the_next_endpoint_is_taken_when_one_keeps_silent) {
 BOOST_AUTO_TEST_CASE(an_endpoint_where_nobody_listens_is_passed_over) {
   LeaseServer server;
   const typedb_server::PortReservation nobody{0};
-  LeaseTransport transport{channels_to({"127.0.0.1:" + std::to_string(nobody.port()), server.address()})};
+  LeaseTransport transport{patient_channels({"127.0.0.1:" + std::to_string(nobody.port()), server.address()})};
 
   BOOST_CHECK((ask(transport, a)->next().error() == make_error_code(grpc::StatusCode::UNAVAILABLE)));
 
@@ -128,7 +126,7 @@ BOOST_AUTO_TEST_CASE(an_endpoint_where_nobody_listens_is_passed_over) {
 BOOST_AUTO_TEST_CASE(small_batches_do_not_overrun_a_server_that_refuses_them) {
   LeaseServer server;
   server.refuse_streams(no_leader);
-  LeaseTransport transport{channel_to(server.address())};
+  LeaseTransport transport{patient_channels({server.address()})};
 
   const auto begin = BootClock::now();
   for (int i = 0; i != 1000; ++i)
@@ -141,7 +139,7 @@ BOOST_AUTO_TEST_CASE(small_batches_do_not_overrun_a_server_that_refuses_them) {
 BOOST_AUTO_TEST_CASE(a_server_that_takes_streams_again_is_found) {
   LeaseServer server;
   server.refuse_streams(no_leader);
-  LeaseTransport transport{channel_to(server.address())};
+  LeaseTransport transport{patient_channels({server.address()})};
   ask(transport, a)->next();
 
   server.refuse_streams(grpc::Status::OK);

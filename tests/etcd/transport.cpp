@@ -32,8 +32,6 @@ using heartbeat::EventKind;
 using heartbeat::FirstBeat;
 using heartbeat::HeartbeatRegistry;
 using heartbeat::make_error_code;
-using heartbeat::etcd::channel_to;
-using heartbeat::etcd::channels_to;
 using heartbeat::etcd::LeaseTransport;
 using Kind = BeatResult::Kind;
 using Registry = HeartbeatRegistry<LeaseId, LeaseTransport>;
@@ -59,7 +57,7 @@ BOOST_AUTO_TEST_SUITE(transport)
 
 BOOST_AUTO_TEST_CASE(a_grant_tells_the_id_and_the_ttl_that_the_server_chose) {
   LeaseServer server;
-  LeaseTransport transport{channel_to(server.address())};
+  LeaseTransport transport{patient_channels({server.address()})};
 
   const auto lease = transport.grant(10s);
 
@@ -69,7 +67,7 @@ BOOST_AUTO_TEST_CASE(a_grant_tells_the_id_and_the_ttl_that_the_server_chose) {
 
 BOOST_AUTO_TEST_CASE(a_grant_that_fails_says_why) {
   LeaseServer server;
-  LeaseTransport transport{channel_to(server.address())};
+  LeaseTransport transport{patient_channels({server.address()})};
   server.grant_with({grpc::StatusCode::OUT_OF_RANGE, "too large lease TTL"});
 
   std::error_code error;
@@ -91,14 +89,14 @@ BOOST_AUTO_TEST_CASE(a_grant_asks_the_next_endpoint_where_one_has_no_leader) {
   LeaseServer first;
   LeaseServer second;
   first.grant_with({grpc::StatusCode::UNAVAILABLE, "etcdserver: no leader"});
-  LeaseTransport transport{channels_to({first.address(), second.address()})};
+  LeaseTransport transport{patient_channels({first.address(), second.address()})};
 
   BOOST_TEST(transport.grant(10s).id == LeaseId{7});
 }
 
 BOOST_AUTO_TEST_CASE(revoking_an_unknown_lease_is_no_error_and_other_failures_are) {
   LeaseServer server;
-  LeaseTransport transport{channel_to(server.address())};
+  LeaseTransport transport{patient_channels({server.address()})};
 
   BOOST_TEST(!revoke(transport, a));
   server.revoke_with({grpc::StatusCode::NOT_FOUND, "etcdserver: requested lease not found"});
@@ -109,7 +107,7 @@ BOOST_AUTO_TEST_CASE(revoking_an_unknown_lease_is_no_error_and_other_failures_ar
 
 BOOST_AUTO_TEST_CASE(copies_share_the_stream_and_the_last_one_ends_it) {
   LeaseServer server;
-  std::optional<LeaseTransport> transport{channel_to(server.address())};
+  std::optional<LeaseTransport> transport{patient_channels({server.address()})};
   std::optional<LeaseTransport> copy{transport};
   const Answer first = ask(*transport, a);
   transport.reset();
@@ -129,7 +127,7 @@ BOOST_AUTO_TEST_CASE(a_transport_may_die_before_its_stream_is_connected) {
   const typedb_server::PortReservation nobody{0};
   Answer answer;
   {
-    LeaseTransport transport{channel_to("127.0.0.1:" + std::to_string(nobody.port()))};
+    LeaseTransport transport{patient_channels({"127.0.0.1:" + std::to_string(nobody.port())})};
     answer = ask(transport, a);
   }
   BOOST_CHECK(answer->next().kind() == Kind::failed);
@@ -138,7 +136,7 @@ BOOST_AUTO_TEST_CASE(a_transport_may_die_before_its_stream_is_connected) {
 BOOST_AUTO_TEST_CASE(a_registry_may_die_with_beats_in_flight) {
   LeaseServer server;
   for (int round = 0; round != 20; ++round) {
-    Registry registry{LeaseTransport{channel_to(server.address())}};
+    Registry registry{LeaseTransport{patient_channels({server.address()})}};
     auto first = registry.start(a, at_once());
     auto second = registry.start(b, at_once());
     AskedLease asked = server.next_asked();
@@ -155,7 +153,7 @@ BOOST_AUTO_TEST_CASE(a_registry_may_die_with_beats_in_flight) {
 BOOST_AUTO_TEST_CASE(a_negative_ttl_is_a_failed_beat_and_the_lease_is_beaten_again) {
   LeaseServer server;
   Awaited<std::error_code> missed;
-  Registry registry{LeaseTransport{channel_to(server.address())}, [&](const Registry::EventType& event) {
+  Registry registry{LeaseTransport{patient_channels({server.address()})}, [&](const Registry::EventType& event) {
                       if (event.kind == EventKind::missed) missed.bring(event.error);
                     }};
   const auto beat = registry.start(a, at_once());
