@@ -65,8 +65,8 @@ using AsioExecutorOf = decltype(asio_executor_of(std::declval<std::remove_refere
 ///
 /// As with Asio's own timers, `run()` does not return while a timer is armed or a work is posted. A registry has one
 /// armed while heartbeats run, and for up to an interval after the last one ended, unless it is destroyed. What a
-/// stopped context has not run is run when it is restarted, late. The contexts must outlive the registry and all handles
-/// of the executor.
+/// stopped context has not run is run when it is restarted, late. The contexts must outlive the registry and all
+/// handles of the executor.
 ///
 /// With several threads works run in parallel, up to `most_at_once`; in a strand, one after the other.
 ///
