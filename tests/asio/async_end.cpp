@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <thread>
+#include <utility>  // before Asio 1.74, which needs it and does not say so
 #include <vector>
 
 #include <boost/asio/bind_executor.hpp>
