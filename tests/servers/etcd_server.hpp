@@ -84,10 +84,15 @@ class EtcdServer {
     std::string text;
   };
 
-  /// What etcdctl says: `ctl({"lease", "list"})`.
+  /// What etcdctl says on its standard output: `ctl({"lease", "list"})`.
   Output ctl(std::vector<std::string> arguments) const {
-    std::vector<std::string> command{"env",         "ETCDCTL_API=3", "etcdctl",
-                                     "--endpoints", address(),       "--command-timeout=2s"};
+    std::vector<std::string> command{"sh",
+                                     "-c",
+                                     "ETCDCTL_API=3 exec etcdctl \"$@\" 2>/dev/null",
+                                     "etcdctl",
+                                     "--endpoints",
+                                     address(),
+                                     "--command-timeout=2s"};
     command.insert(command.end(), arguments.begin(), arguments.end());
     Process etcdctl{command};
     std::string text = etcdctl.read_to_end();
