@@ -29,6 +29,7 @@
 
 // The threading is chosen; what follows uses it.
 #include <heartbeat/group.hpp>
+#include <heartbeat/per_client.hpp>
 #include <heartbeat/registry.hpp>
 
 namespace heartbeat::interleaving {

@@ -62,8 +62,8 @@ inline void Shard::insert(Record& record, const BeatRules& rules, std::optional<
   const Record* closing = !policy_.has_close ? nullptr : index_.find(record.hash, [&](const Record& other) {
     return other.is_closing && policy_.same_key(other, record);
   });
-  const Action action =
-      record.life.start(moment(now), rules, granted, closing != nullptr || !policy_.sends_beats, random_);
+  const bool is_held = closing != nullptr || !policy_.sends_beats;
+  const Action action = record.life.start(moment(now), rules, granted, is_held, random_);
   index_.insert(record);
   if (record.side && record.side->parent != nullptr) record.side->parent->add_child(record);
   ++counters_.started;

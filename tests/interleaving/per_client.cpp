@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: BSL-1.0
+// Keys that share a client's heartbeat: joining against the last one's leaving, the client's end, a parent, a shutdown.
+// Whatever the schedule: a key that runs has a client that beats, a client that beats has a key, each end is told once.
+#include <array>
+#include <cstddef>
+#include <deque>
+#include <optional>
+#include <stop_token>
+#include <system_error>
+#include <utility>
+
+#include <boost/test/unit_test.hpp>
+
+#include "world.hpp"
+
+using namespace heartbeat::interleaving;  // NOLINT
+
+using heartbeat::BeatCompletion;
+using heartbeat::BeatContext;
+using heartbeat::BeatResult;
+using heartbeat::EndReason;
+
+namespace {
+
+struct OneClient {
+  int operator()(const int&) const { return 1; }
+};
+
+struct ClientServer {
+  std::deque<BeatCompletion>* calls;
+  void async_beat(const int&, const BeatContext&, BeatCompletion completion) {
+    expect_no_lock("the transport is called");
+    calls->push_back(std::move(completion));
+  }
+};
+
+class ClientWorld {
+ public:
+  using Keys = heartbeat::PerClient<int, ClientServer, OneClient, VirtualClock, VirtualExecutor>;
+
+  explicit ClientWorld(Scheduler& its_schedule)
+      : schedule{its_schedule}, threads{std::in_place, its_schedule, Crew{.workers = 2, .pool = 1}} {
+    heartbeat::RegistryOptions options{.gap_threshold = 1000h, .event_capacity = 64, .seed = 1, .shards = 1};
+    keys.emplace(
+        ClientServer{&calls}, OneClient{}, VirtualClock{threads->now()}, VirtualExecutor{*threads},
+        [this](const Keys::EventType& event) {
+          expect_no_lock("the sink is called");
+          if (event.kind == heartbeat::EventKind::ended) ++told.at(static_cast<std::size_t>(event.key));
+        },
+        options);
+  }
+  ClientWorld(const ClientWorld&) = delete;
+  ClientWorld& operator=(const ClientWorld&) = delete;
+  ~ClientWorld() {
+    keys.reset();
+    calls.clear();
+    schedule.rest();
+    threads.reset();
+  }
+
+  void start(int key, std::stop_token parent = {}) {
+    Keys::Options options{.interval = 5s, .ttl = 30s, .first_beat = heartbeat::FirstBeat::now};
+    if (parent.stop_possible()) options.parent = std::move(parent);
+    std::error_code error;
+    handles.at(static_cast<std::size_t>(key)) = keys->start(key, std::move(options), error);
+  }
+  Keys::Handle& handle(int key) { return handles.at(static_cast<std::size_t>(key)); }
+
+  void lose_client() {
+    if (calls.empty()) return;
+    BeatCompletion completion = std::move(calls.front());
+    calls.pop_front();
+    point("answers");
+    completion(BeatResult::gone());
+  }
+
+  void together(std::initializer_list<Scheduler::Role> roles) {
+    schedule.together(roles);
+    schedule.rest();
+    std::size_t running = 0;
+    for (std::size_t key = 0; key < handles.size(); ++key) {
+      if (!handles[key]) continue;
+      const bool is_over = handles[key].ended().has_value();
+      running += is_over ? 0 : 1;
+      if (told[key] != (is_over ? 1 : 0)) schedule.fail("an end was not told once");
+    }
+    if (keys->size() != running) schedule.fail("the count of keys is not that of the handles");
+    if (keys->clients() != (running == 0 ? 0U : 1U)) {
+      schedule.fail(running == 0 ? "a client beats for nobody" : "a key has no client that beats");
+    }
+  }
+
+  Scheduler& schedule;
+  std::optional<VirtualThreads> threads;
+  std::deque<BeatCompletion> calls;  // one thread runs at a time
+  std::array<int, 4> told{};
+  std::optional<Keys> keys;
+  std::array<Keys::Handle, 4> handles;  // die before what made them
+};
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(per_client)
+
+BOOST_AUTO_TEST_CASE(a_key_that_joins_while_the_last_one_leaves_has_a_client) {
+  explore([](Scheduler& schedule) {
+    ClientWorld world{schedule};
+    world.start(1);
+
+    world.together({{"leaver", [&] { world.handle(1).stop(); }}, {"joiner", [&] { world.start(2); }}});
+
+    if (!world.handle(2) || world.handle(2).ended()) schedule.fail("the key that joined has ended");
+  });
+}
+
+BOOST_AUTO_TEST_CASE(a_key_that_joins_while_the_client_ends_ends_with_it_or_has_the_next) {
+  explore([](Scheduler& schedule) {
+    ClientWorld world{schedule};
+    world.start(1);
+    schedule.rest();  // its beat is in flight
+
+    world.together({{"server", [&] { world.lose_client(); }}, {"joiner", [&] { world.start(2); }}});
+
+    const auto reason = world.handle(2).ended();
+    if (world.handle(1).ended() != EndReason::gone) schedule.fail("the first key did not end with its client");
+    if (reason && reason != EndReason::gone) schedule.fail("the key ended for a reason that nobody gave");
+  });
+}
+
+BOOST_AUTO_TEST_CASE(two_first_keys_and_a_leaver_come_to_one_client) {
+  explore([](Scheduler& schedule) {
+    ClientWorld world{schedule};
+
+    world.together({{"first",
+                     [&] {
+                       world.start(1);
+                       world.handle(1).stop();
+                     }},
+                    {"second", [&] { world.start(2); }},
+                    {"third", [&] { world.start(3); }}});
+
+    if (world.handle(2).ended() || world.handle(3).ended()) schedule.fail("a key has ended that nobody stopped");
+  });
+}
+
+BOOST_AUTO_TEST_CASE(a_parent_that_is_cancelled_during_the_join_ends_the_key_and_stops_the_client) {
+  explore([](Scheduler& schedule) {
+    ClientWorld world{schedule};
+    std::stop_source parent;
+
+    world.together(
+        {{"canceller", [&] { parent.request_stop(); }}, {"joiner", [&] { world.start(1, parent.get_token()); }}});
+
+    if (world.handle(1).ended() != EndReason::parent_cancelled) schedule.fail("the key was not cancelled");
+  });
+}
+
+BOOST_AUTO_TEST_CASE(a_shutdown_during_a_join_and_a_leave_ends_all) {
+  explore([](Scheduler& schedule) {
+    ClientWorld world{schedule};
+    world.start(1);
+
+    world.together({{"owner", [&] { world.keys->shutdown({}); }},
+                    {"joiner", [&] { world.start(2); }},
+                    {"leaver", [&] { world.handle(1).stop(); }}});
+
+    if (world.keys->size() != 0) schedule.fail("a key has outlived the shutdown");
+  });
+}
+
+BOOST_AUTO_TEST_SUITE_END()
