@@ -49,8 +49,8 @@ enum class errc {
   window_out_of_range,
   minimum_deviation_not_positive,
   acceptable_pause_negative,
-  interval_below_clients,  ///< `PerClient::start`: shorter than that of the client's running heartbeat
-  validity_below_clients,  ///< `PerClient::start`: ttl - safety_margin less than that of the client's
+  interval_below_client,  ///< `PerClient::start`: shorter than that of the client's running heartbeat
+  validity_below_client,  ///< `PerClient::start`: ttl - safety_margin less than that of the client's
 
   // Why a beat failed, where the transport did not say.
   beat_timed_out = 60,  ///< no answer within the beat timeout
@@ -109,8 +109,8 @@ inline const char* message_of(errc code) noexcept {
     case errc::window_out_of_range: return "first must be between 2 and window, and window at most 1,000,000";
     case errc::minimum_deviation_not_positive: return "minimum_deviation must be greater than zero";
     case errc::acceptable_pause_negative: return "acceptable_pause must not be negative";
-    case errc::interval_below_clients: return "interval must not be less than that of the client's running heartbeat";
-    case errc::validity_below_clients:
+    case errc::interval_below_client: return "interval must not be less than that of the client's running heartbeat";
+    case errc::validity_below_client:
       return "ttl - safety_margin must not be less than that of the client's running heartbeat";
     case errc::beat_timed_out: return "no answer within the beat timeout";
     case errc::beat_dropped: return "the transport dropped the beat unanswered";

@@ -108,8 +108,8 @@ class PerClient {
 
   /// Starts the key: it joins its client, or starts the client's heartbeat.
   ///
-  /// Throws: as `HeartbeatRegistry::start`, for the client's heartbeat too; `errc::interval_below_clients` and
-  /// `errc::validity_below_clients` if the client already beats too seldom for this key, or its acknowledgements are
+  /// Throws: as `HeartbeatRegistry::start`, for the client's heartbeat too; `errc::interval_below_client` and
+  /// `errc::validity_below_client` if the client already beats too seldom for this key, or its acknowledgements are
   /// taken for longer than this key's; std::errc::invalid_argument if `progress_within` is set, since no beat is one
   /// key's; what `GroupOf` throws. All with no key started (G13); a client's heartbeat that was begun for it is stopped
   /// again, and may have beaten.
@@ -241,9 +241,9 @@ class PerClient {
 
   // A key must be content with how the client's heartbeat was started.
   [[nodiscard]] errc refusal(const Options& options, const detail::BeatRules& clients) const noexcept {
-    if (options.interval.count() < clients.interval) return errc::interval_below_clients;
+    if (options.interval.count() < clients.interval) return errc::interval_below_client;
     const std::int64_t window = options.ttl.count() - safety_margin_of(options, tick_).count();
-    return window < clients.ttl - clients.margin ? errc::validity_below_clients : errc{};
+    return window < clients.ttl - clients.margin ? errc::validity_below_client : errc{};
   }
 
   // Holds the client's running heartbeat, or starts one.

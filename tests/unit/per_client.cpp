@@ -398,10 +398,10 @@ BOOST_AUTO_TEST_CASE(a_key_must_be_content_with_its_clients_heartbeat) {
   Desk desk;
   const Handle first = desk.sessions->start(101, at_once());
 
-  BOOST_CHECK(refused(desk, 102, {.interval = 4s, .ttl = 30s}) == errc::interval_below_clients);
-  BOOST_CHECK(refused(desk, 102, {.interval = 5s, .ttl = 20s}) == errc::validity_below_clients);
-  BOOST_CHECK(refused(desk, 102, {.interval = 5s, .ttl = 30s, .safety_margin = 2s}) == errc::validity_below_clients);
-  BOOST_CHECK(make_error_code(errc::interval_below_clients) == condition::bad_options);
+  BOOST_CHECK(refused(desk, 102, {.interval = 4s, .ttl = 30s}) == errc::interval_below_client);
+  BOOST_CHECK(refused(desk, 102, {.interval = 5s, .ttl = 20s}) == errc::validity_below_client);
+  BOOST_CHECK(refused(desk, 102, {.interval = 5s, .ttl = 30s, .safety_margin = 2s}) == errc::validity_below_client);
+  BOOST_CHECK(make_error_code(errc::interval_below_client) == condition::bad_options);
   BOOST_CHECK_THROW(static_cast<void>(desk.sessions->start(102, {.interval = 4s, .ttl = 30s})), std::system_error);
   BOOST_TEST(desk.sessions->size() == 1u);
   const Handle patient = desk.sessions->start(102, {.interval = 10s, .ttl = 60s});
