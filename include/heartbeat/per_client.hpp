@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 // One beat on the wire for all keys of one client: for protocols that keep a connection or a client alive, with all
-// that hangs on it, and to send a thousandth of the beats where they do. Keys come and go; each has a generation, a
+// that hangs on it, and to send a thousandth of the beats where they do not. Keys come and go; each has a generation, a
 // handle and an end of its own. Read next: per_client_handle.hpp; detail/client_table.hpp, which ties keys to their
 // clients.
 //
@@ -66,9 +66,9 @@ inline constexpr bool sends_beats<ClientsBeat> = false;
 /// `when_stalled` and so on are that key's, `parent` and `if_running` are each key's own.
 ///
 /// Where nothing else is said, names and rules are those of `HeartbeatRegistry`: events too, which are told to each key
-/// of a client; `acknowledged` and `recovered` to those alone that the acknowledged beat speaks for. Cost: about 500
-/// bytes a key, and what `HeartbeatRegistry` costs a client. Threading: every call from any thread and from inside any
-/// callback; no user code runs under a lock (G4).
+/// of a client; `acknowledged` and `recovered` to those alone that the acknowledged beat speaks for. Cost: about 670
+/// bytes a key, and what `HeartbeatRegistry` costs a client.
+/// Threading: every call from any thread and from inside any callback; no user code runs under a lock (G4).
 template <class K, class T, class GroupOf, class C = BootClock, class E = BasicThreadExecutor<C>>
 class PerClient {
   static_assert(Key<K>, "the key must be copyable, comparable with == and have an std::hash: see key.hpp");
