@@ -3,6 +3,7 @@
 // what it shares with the second translation unit, which may be a shared library. Read next: second.cpp.
 #include <future>
 #include <iostream>
+#include <sstream>
 #include <string>
 
 #include "every_header.hpp"
@@ -33,12 +34,22 @@ void threads() {
   check("its stop token has fired", beat.stop_token().stop_requested());
 }
 
+void lines() {
+  std::ostringstream line;
+  line << heartbeat::EndReason::gone;
+  check("an end prints", line.str() == "gone");
+#ifdef __cpp_lib_format  // not in every standard library yet
+  check("it formats as a string", std::format("{:>6}", heartbeat::EndReason::gone) == "  gone");
+#endif
+}
+
 }  // namespace
 
 int main() {
   check("a day of beats", beats_of_a_day() == 24 * 60 * 60 / 5 + 1);
   check("an error of one side is that of the other", its_error() == heartbeat::errc::already_running);
   check("so are their categories", its_error().category() == heartbeat::category());
+  lines();
   threads();
   return wrong;
 }
