@@ -62,7 +62,8 @@ template <class Stub>
 class KeepAliveStream final
     : public grpc::ClientBidiReactor<typename KeepAliveRpc<Stub>::Request, typename KeepAliveRpc<Stub>::Response> {
  public:
-  /// Told once, before what is unanswered fails, on a thread of gRPC's: no call to the stream may come after it.
+  /// Told once, before what is unanswered fails, on a thread of gRPC's: no call to the stream may come after it. It
+  /// must not throw: nobody could catch it there.
   using OnEnd = std::function<void(const KeepAliveStream*, const grpc::Status&, bool has_answered)>;
 
   /// `stub` is from `freed_off_grpc_threads`. REQUIRES: `launch` is called.
@@ -100,8 +101,14 @@ class KeepAliveStream final
   ///
   /// Blocks: never, unless `prepare` does.
   void launch(const PrepareCall& prepare) {
+    grpc::Status ready;
+    try {
+      ready = prepared(context_, prepare);
+    } catch (...) {
+      ready = {grpc::StatusCode::UNAVAILABLE, "out of memory"};  // for the words; these fit into a string itself
+    }
     // Cancelled here, the call below is over before it is sent.
-    if (const grpc::Status ready = prepared(context_, prepare); !ready.ok() && begin_end(ready)) cancel();
+    if (!ready.ok() && begin_end(std::move(ready))) cancel();
     stub_->async()->LeaseKeepAlive(&context_, this);
     this->AddHold();
     read();
@@ -127,11 +134,13 @@ class KeepAliveStream final
 
   /// Begins to end the stream; what is unanswered will fail with that status. True if the caller must then call
   /// `cancel`, and until then the stream stays; false if it is ending already.
-  [[nodiscard]] bool begin_end(const grpc::Status& status) {
+  ///
+  /// Allocates: never.
+  [[nodiscard]] bool begin_end(grpc::Status status) noexcept {
     const std::lock_guard lock{mutex_};
     if (is_ending_) return false;
+    reason_ = std::move(status);
     is_ending_ = true;
-    reason_ = status;
     ++users_;
     return true;
   }
@@ -146,8 +155,6 @@ class KeepAliveStream final
   // No answer has it: in `response_` after a read, it means that no message has come.
   static constexpr std::int64_t no_message = std::numeric_limits<std::int64_t>::min();
 
-  static grpc::Status cannot_be_parsed() { return {grpc::StatusCode::DATA_LOSS, "etcd's answer cannot be parsed"}; }
-
   void read() {
     response_.set_id(no_message);
     this->StartRead(&response_);
@@ -161,7 +168,7 @@ class KeepAliveStream final
     }
     // A message that cannot be parsed does not end the call; a call that is over must not be cancelled, as that may
     // hide its status.
-    if (response_.id() != no_message && begin_end(cannot_be_parsed())) cancel();
+    if (response_.id() != no_message && begin_end(std::move(cannot_be_parsed_))) cancel();
     std::unique_lock lock{mutex_};
     is_ending_ = true;
     leave(std::move(lock));
@@ -175,17 +182,14 @@ class KeepAliveStream final
     write();
   }
 
+  // Allocates nothing but the beats' texts: whatever happens, each beat is answered and the stream is freed.
   void OnDone(const grpc::Status& of_call) override {
-    grpc::Status status = of_call;
-    bool has_answered = false;
-    {
-      const std::lock_guard lock{mutex_};
-      if (!reason_.ok()) status = reason_;
-      has_answered = ledger_.has_answered();
-    }
-    if (status.ok()) status = {grpc::StatusCode::UNAVAILABLE, "etcd has ended the stream of keepalives"};
+    std::unique_lock lock{mutex_};
+    const grpc::Status& status = !reason_.ok() ? reason_ : !of_call.ok() ? of_call : ended_;
+    const bool has_answered = ledger_.has_answered();
+    lock.unlock();
+    // Nobody else changes them now.
     on_end_(this, status, has_answered);
-    // Nobody else has the stream now.
     ledger_.for_each_unanswered([&](BeatCompletion& completion) { fail_beat(completion, status); });
     heartbeat::detail::free_call(this);
   }
@@ -213,7 +217,11 @@ class KeepAliveStream final
   typename KeepAliveRpc<Stub>::Request request_;    // the writer's
   typename KeepAliveRpc<Stub>::Response response_;  // the reader's
 
-  std::mutex mutex_;        // protects what follows, but for the ledger in OnDone
+  // Made here, so that no memory is needed for them later.
+  grpc::Status cannot_be_parsed_{grpc::StatusCode::DATA_LOSS, "etcd's answer cannot be parsed"};  // the reader's
+  const grpc::Status ended_{grpc::StatusCode::UNAVAILABLE, "etcd has ended the stream of keepalives"};
+
+  std::mutex mutex_;        // protects what follows, but for the ledger and the reason in OnDone
   KeepAliveLedger ledger_;  // what is asked, queued and unanswered
   grpc::Status reason_;     // why it is ending, where we said so; OK otherwise
   int users_ = 2;           // the reader, and who launches as the first writer
