@@ -10,6 +10,7 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -26,9 +27,8 @@ namespace heartbeat::testing {
 /// What was told of one lease.
 struct Story {
   int acknowledged = 0;
-  int missed = 0;
   bool is_in_jeopardy = false;
-  std::string last_words;  // of a beat that failed
+  std::set<std::string> words;  // of the beats that failed
   BootClock::time_point last_acknowledged{};
   std::optional<EndReason> reason;
   BootClock::time_point ended{};
@@ -121,9 +121,8 @@ class KeptLeases {
       story.last_acknowledged = event.at;
       story.is_in_jeopardy = false;
     } else if (event.kind == EventKind::missed || event.kind == EventKind::jeopardy) {
-      ++story.missed;
       story.is_in_jeopardy = true;
-      story.last_words = event.text;
+      story.words.emplace(event.text);
     } else if (event.kind == EventKind::ended) {
       story.reason = event.reason;
       story.ended = event.at;

@@ -25,8 +25,8 @@ namespace heartbeat::testing {
 using etcd::LeaseId;
 
 /// Channels that wait for a connection longer than a busy machine needs to make it.
-inline auto patient_channels(const std::vector<std::string>& endpoints) {
-  return etcd::channels_to(endpoints, grpc::InsecureChannelCredentials(), generous_limit);
+inline auto patient_channels(const std::vector<std::string>& endpoints, std::chrono::seconds wait = generous_limit) {
+  return etcd::channels_to(endpoints, grpc::InsecureChannelCredentials(), wait);
 }
 
 /// The answer to one beat; shared with the completion, which may come when the test is over.

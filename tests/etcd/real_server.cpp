@@ -12,13 +12,13 @@
 #include "../guarantees/world.hpp"
 #include "../servers/etcd_server.hpp"
 #include "kept_leases.hpp"
+#include "lease_client.hpp"
 
 namespace {
 
 using namespace std::chrono_literals;
 using namespace heartbeat::testing;  // NOLINT
 using heartbeat::EndReason;
-using heartbeat::etcd::channel_to;
 using heartbeat::etcd::LeaseId;
 using heartbeat::etcd::LeaseTransport;
 using heartbeat::guarantees::eventually;
@@ -34,6 +34,9 @@ struct Fixture {
     return etcd.ctl({"lease", "list"}).text.find(to_string(id)) != std::string::npos;
   }
 
+  // Over a channel that waits longer for a connection than a busy machine needs to make it.
+  [[nodiscard]] LeaseTransport transport() const { return LeaseTransport{patient_channels({etcd.address()}, 5s)}; }
+
   EtcdServer etcd;
 };
 
@@ -42,8 +45,8 @@ struct Fixture {
 BOOST_AUTO_TEST_SUITE(real_server)
 
 BOOST_FIXTURE_TEST_CASE(leases_live_past_their_ttl_and_so_does_what_hangs_on_them, Fixture) {
-  constexpr auto ttl = 2s;
-  KeptLeases leases{LeaseTransport{channel_to(etcd.address())}, 5, ttl, quick};
+  constexpr auto ttl = 5s;
+  KeptLeases leases{transport(), 5, ttl, quick};
   BOOST_TEST(etcd.ctl({"put", "--lease=" + to_string(leases.ids()[0]), "name", "owner"}).status == 0);
 
   BOOST_TEST(leases.all([&](const Story& story) { return story.acknowledged * interval > 2 * ttl; }));
@@ -57,7 +60,7 @@ BOOST_FIXTURE_TEST_CASE(leases_live_past_their_ttl_and_so_does_what_hangs_on_the
 }
 
 BOOST_FIXTURE_TEST_CASE(a_lease_that_is_stopped_is_revoked, Fixture) {
-  KeptLeases leases{LeaseTransport{channel_to(etcd.address())}, 2, 60s, quick};
+  KeptLeases leases{transport(), 2, 60s, quick};
   BOOST_TEST(etcd.ctl({"put", "--lease=" + to_string(leases.ids()[0]), "name", "owner"}).status == 0);
   BOOST_TEST(knows(leases.ids()[0]));
 
@@ -69,7 +72,7 @@ BOOST_FIXTURE_TEST_CASE(a_lease_that_is_stopped_is_revoked, Fixture) {
 }
 
 BOOST_FIXTURE_TEST_CASE(a_lease_that_somebody_revokes_is_gone_and_the_others_are_untouched, Fixture) {
-  KeptLeases leases{LeaseTransport{channel_to(etcd.address())}, 3, 60s, quick};
+  KeptLeases leases{transport(), 3, 60s, quick};
   BOOST_TEST(leases.all([](const Story& story) { return story.acknowledged > 0; }));
 
   BOOST_TEST(etcd.ctl({"lease", "revoke", to_string(leases.ids()[1])}).status == 0);
@@ -78,12 +81,12 @@ BOOST_FIXTURE_TEST_CASE(a_lease_that_somebody_revokes_is_gone_and_the_others_are
   BOOST_TEST(!leases.handle(1).valid());
   BOOST_TEST(leases.are_acknowledged_again(3));
   BOOST_TEST(leases.ended() == 1U);
-  BOOST_TEST(leases.story(0).missed == 0);
-  BOOST_TEST(leases.story(2).missed == 0);
+  BOOST_TEST(leases.handle(0).valid());
+  BOOST_TEST(leases.handle(2).valid());
 }
 
 BOOST_FIXTURE_TEST_CASE(no_lease_is_lost_when_the_server_is_back_within_the_ttl, Fixture) {
-  KeptLeases leases{LeaseTransport{channel_to(etcd.address())}, 20, 60s, quick};
+  KeptLeases leases{transport(), 20, 60s, quick};
   BOOST_TEST(leases.all([](const Story& story) { return story.acknowledged > 0; }));
 
   etcd.kill();
@@ -95,7 +98,7 @@ BOOST_FIXTURE_TEST_CASE(no_lease_is_lost_when_the_server_is_back_within_the_ttl,
 }
 
 BOOST_FIXTURE_TEST_CASE(a_server_that_hangs_for_a_while_costs_no_lease, Fixture) {
-  KeptLeases leases{LeaseTransport{channel_to(etcd.address())}, 20, 60s, quick};
+  KeptLeases leases{transport(), 20, 60s, quick};
   BOOST_TEST(leases.all([](const Story& story) { return story.acknowledged > 0; }));
 
   etcd.freeze();
@@ -110,7 +113,7 @@ BOOST_FIXTURE_TEST_CASE(when_the_server_stays_away_all_are_stalled_before_it_cou
   constexpr auto ttl = 5s;
   auto options = quick;
   options.safety_margin = 2s;
-  KeptLeases leases{LeaseTransport{channel_to(etcd.address())}, 5, ttl, options};
+  KeptLeases leases{transport(), 5, ttl, options};
   BOOST_TEST(leases.all([](const Story& story) { return story.acknowledged > 0; }));
 
   etcd.kill();
@@ -120,7 +123,7 @@ BOOST_FIXTURE_TEST_CASE(when_the_server_stays_away_all_are_stalled_before_it_cou
     const Story story = leases.story(i);
     BOOST_CHECK(story.reason == EndReason::stalled);
     BOOST_CHECK((story.ended < story.last_acknowledged + ttl));
-    BOOST_TEST(!story.last_words.empty());
+    BOOST_TEST(!story.words.empty());
   }
 }
 
