@@ -27,7 +27,7 @@ BOOST_AUTO_TEST_CASE(the_end_of_a_stream_makes_it_the_next_ones_turn) {
   turn.on_ended(true, now);
   BOOST_TEST(turn.current() == 1U);
   BOOST_TEST(turn.may_open(now));
-  turn.on_silent();
+  turn.on_given_up();
 
   BOOST_TEST(turn.current() == 0U);
   BOOST_TEST(turn.may_open(now));

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
-// Which answer belongs to which beat, decided without gRPC, thread or time.
+// Which answer belongs to which beat, and when the stream is given up, decided without gRPC, thread or clock.
+#include <chrono>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -8,16 +9,20 @@
 
 #include <heartbeat/beat_completion.hpp>
 #include <heartbeat/beat_result.hpp>
+#include <heartbeat/boot_clock.hpp>
 #include <heartbeat/transports/etcd/keep_alive_ledger.hpp>
 
 namespace {
 
+using namespace std::chrono_literals;
 using heartbeat::BeatCompletion;
 using heartbeat::BeatResult;
+using heartbeat::BootClock;
 using heartbeat::etcd::LeaseId;
 using heartbeat::etcd::detail::KeepAliveLedger;
 
 constexpr LeaseId a{1}, b{2}, c{3};
+constexpr auto patience = KeepAliveLedger::patience;
 
 struct Fixture {
   // A beat that notes its own name when it is acknowledged.
@@ -26,8 +31,24 @@ struct Fixture {
     ledger.ask(id, BeatCompletion::calling([this, name](const BeatResult& result) {
                  (result.kind() == BeatResult::Kind::acknowledged ? acknowledged : failed).push_back(name);
                }),
-               displaced);
+               now, displaced);
   }
+
+  // The lease asks and is written; later, the others get an answer.
+  void ask_in_vain(LeaseId id, BootClock::duration wait) {
+    ask(id, 1);
+    write_all();
+    now += wait;
+    answer_another();
+  }
+
+  void answer_another() {
+    ask(c, 2);
+    write_all();
+    answer(c);
+  }
+
+  [[nodiscard]] bool is_given_up_by(LeaseId id) const { return ledger.is_given_up_by(id, now); }
 
   std::vector<LeaseId> write_all() {
     std::vector<LeaseId> written;
@@ -42,6 +63,7 @@ struct Fixture {
 
   std::vector<int> acknowledged;
   std::vector<int> failed;
+  BootClock::time_point now{1h};
   KeepAliveLedger ledger;
 };
 
@@ -114,21 +136,74 @@ BOOST_FIXTURE_TEST_CASE(a_lease_that_waits_to_be_written_keeps_its_place, Fixtur
   BOOST_TEST(failed == Names{1}, boost::test_tools::per_element());
 }
 
-BOOST_FIXTURE_TEST_CASE(silence_is_proved_by_a_lease_that_asks_again, Fixture) {
-  BOOST_TEST(!ledger.is_silent_since(a));
+BOOST_FIXTURE_TEST_CASE(silence_is_proved_by_a_lease_that_asks_again_after_a_while, Fixture) {
+  BOOST_TEST(!is_given_up_by(a));
   ask(a, 1);
-  BOOST_TEST(ledger.is_silent_since(a));
-  BOOST_TEST(!ledger.is_silent_since(b));
+  now += patience - 1ns;
+  BOOST_TEST(!is_given_up_by(a));
+  now += 1ns;
+  BOOST_TEST(is_given_up_by(a));
+  BOOST_TEST(!is_given_up_by(b));
   write_all();
-  BOOST_TEST(ledger.is_silent_since(a));
+  BOOST_TEST(is_given_up_by(a));
 
-  ask(b, 2);
+  answer_another();  // any answer proves that the stream lives
+
+  BOOST_TEST(!is_given_up_by(a));
+}
+
+BOOST_FIXTURE_TEST_CASE(a_lease_that_asks_often_does_not_hide_the_silence, Fixture) {
+  for (int i = 0; i != 6; ++i) {
+    BOOST_TEST(!is_given_up_by(a));
+    ask(a, 1);
+    write_all();
+    now += patience / 6;
+  }
+
+  BOOST_TEST(is_given_up_by(a));
+}
+
+BOOST_FIXTURE_TEST_CASE(a_lease_that_waits_in_vain_twice_gives_up_a_stream_that_answers_others, Fixture) {
+  ask_in_vain(a, patience);
+  BOOST_TEST(!is_given_up_by(a));
+  ask_in_vain(a, patience);
+
+  BOOST_TEST(is_given_up_by(a));
+  BOOST_TEST(!is_given_up_by(b));
+}
+
+BOOST_FIXTURE_TEST_CASE(a_lease_that_is_always_answered_too_late_gives_the_stream_up, Fixture) {
+  ask_in_vain(a, 2 * patience);
+  ask(a, 2);
   write_all();
-  answer(b);  // any answer proves that the stream lives
+  answer(a);  // to the first
+  now += 2 * patience;
 
-  BOOST_TEST(!ledger.is_silent_since(a));
-  ask(a, 3);
-  BOOST_TEST(ledger.is_silent_since(a));
+  BOOST_TEST(is_given_up_by(a));
+}
+
+BOOST_FIXTURE_TEST_CASE(an_answer_in_time_forgives_the_lateness_before, Fixture) {
+  ask_in_vain(a, patience);
+  ask(a, 2);
+  write_all();
+  answer(a);
+  answer(a);  // in time
+  ask_in_vain(a, patience);
+
+  BOOST_TEST(!is_given_up_by(a));
+}
+
+BOOST_FIXTURE_TEST_CASE(a_short_timeout_alone_does_not_give_a_slow_stream_up, Fixture) {
+  ask(a, 1);
+  write_all();
+  for (int i = 0; i != 100; ++i) {  // each answer comes after the lease has asked again, none is very late
+    now += patience / 3;
+    BOOST_TEST_REQUIRE(!is_given_up_by(a));
+    ask(a, 1);
+    write_all();
+    answer(a);
+  }
+  BOOST_TEST(acknowledged.empty());
 }
 
 BOOST_FIXTURE_TEST_CASE(what_is_unanswered_can_be_failed, Fixture) {

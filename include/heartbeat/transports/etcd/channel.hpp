@@ -19,9 +19,10 @@ namespace heartbeat::etcd {
 
 /// A channel to one endpoint, `"127.0.0.1:2379"`. It does not connect before it is used.
 ///
-/// It connects again at the latest after `patience`, gives a connection up that does not come about in that time, and
-/// one on which nothing sent is confirmed for so long: choose a small part of the shortest ttl. The pings that find a
-/// dead connection without a lease's beats on it are 10 s apart: etcd ends connections that ping each 5 s or faster.
+/// It connects again at the latest after about `patience` (gRPC pauses for 100 ms at least, and varies its pauses by a
+/// fifth), gives a connection up that does not come about in that time, and one on which nothing sent is confirmed for
+/// so long: choose a small part of the shortest ttl. The pings that find a dead connection without a lease's beats on
+/// it are 10 s apart: etcd ends connections that ping each 5 s or faster.
 ///
 /// `patience` is at least 20 ms and at most a day; beyond, it is taken as these. Blocks: never. Allocates.
 [[nodiscard]] inline std::shared_ptr<grpc::Channel> channel_to(

@@ -39,8 +39,8 @@ class EndpointTurn {
     not_before_ = now + pause;
   }
 
-  /// A stream was given up because it kept silent. It has cost a beat's timeout already, so there is no other pause.
-  void on_silent() noexcept { pass_on(); }
+  /// A stream was given up because it kept silent or was too slow. That took its time, so there is no other pause.
+  void on_given_up() noexcept { pass_on(); }
 
  private:
   void pass_on() noexcept { current_ = (current_ + 1) % count_; }

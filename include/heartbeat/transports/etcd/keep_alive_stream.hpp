@@ -24,6 +24,7 @@
 #include <heartbeat/beat_completion.hpp>
 #include <heartbeat/beat_request.hpp>
 #include <heartbeat/beat_result.hpp>
+#include <heartbeat/boot_clock.hpp>
 #include <heartbeat/transports/etcd/keep_alive_ledger.hpp>
 #include <heartbeat/transports/etcd/lease_id.hpp>
 #include <heartbeat/transports/etcd/stub.hpp>
@@ -72,21 +73,22 @@ class KeepAliveStream final
   KeepAliveStream(const KeepAliveStream&) = delete;
   KeepAliveStream& operator=(const KeepAliveStream&) = delete;
 
-  /// True if one of these requests shows that the stream is dead, see the ledger.
-  [[nodiscard]] bool is_silent_since(std::span<const BeatRequest<LeaseId>> requests) {
+  /// True if one of these requests shows that the stream is dead or too slow, see the ledger.
+  [[nodiscard]] bool is_given_up_by(std::span<const BeatRequest<LeaseId>> requests, BootClock::time_point now) {
     const std::lock_guard lock{mutex_};
     return std::any_of(requests.begin(), requests.end(),
-                       [this](const auto& request) { return ledger_.is_silent_since(request.key); });
+                       [&](const auto& request) { return ledger_.is_given_up_by(request.key, now); });
   }
 
   /// Takes the beats over. True if the caller must then call `write`.
   ///
   /// Allocates. A beat there is no memory for keeps its completion.
-  [[nodiscard]] bool ask(std::span<BeatRequest<LeaseId>> requests, std::vector<BeatCompletion>& displaced) noexcept {
+  [[nodiscard]] bool ask(std::span<BeatRequest<LeaseId>> requests, BootClock::time_point now,
+                         std::vector<BeatCompletion>& displaced) noexcept {
     const std::lock_guard lock{mutex_};
     for (auto& request : requests) {
       try {
-        ledger_.ask(request.key, std::move(request.completion), displaced);
+        ledger_.ask(request.key, std::move(request.completion), now, displaced);
       } catch (...) {
         // One failed beat (G8): its completion is dropped with the request.
       }

@@ -27,7 +27,7 @@ namespace heartbeat::etcd::detail {
 ///
 ///     no stream --ask, endpoints are not left alone--> stream --it has ended-----------------> no stream
 ///         |                                              |
-///         +--ask, they are: the beats fail at once       +--ask proves it silent: given up--> the next stream, at once
+///         +--ask, they are: the beats fail at once       +--ask shows it dead or slow: given up--> the next, at once
 ///
 /// Lock order: this class's mutex, then a stream's. No completion is run, gRPC is not called and `prepare` is not run
 /// under either.
@@ -50,14 +50,14 @@ class LeaseStreams : public std::enable_shared_from_this<LeaseStreams<Stub>> {
     std::vector<BeatCompletion> displaced;  // dropped without the lock
     Ending dead;
     std::unique_lock lock{mutex_};
-    if (stream_ != nullptr && stream_->is_silent_since(requests)) {
-      dead = give_up(silent());
-      turn_.on_silent();
+    if (stream_ != nullptr && stream_->is_given_up_by(requests, now)) {
+      dead = give_up(too_slow());
+      turn_.on_given_up();
     }
     const bool is_new = stream_ == nullptr && turn_.may_open(now);
     if (is_new) stream_ = make_stream();
     Stream* const stream = stream_;
-    const bool has_to_write = stream != nullptr && stream->ask(requests, displaced);
+    const bool has_to_write = stream != nullptr && stream->ask(requests, now, displaced);
     const grpc::Status refusal = stream == nullptr ? last_end_ : grpc::Status::OK;
     lock.unlock();
     dead.reset();
@@ -102,8 +102,8 @@ class LeaseStreams : public std::enable_shared_from_this<LeaseStreams<Stub>> {
   };
   using Ending = std::unique_ptr<Stream, Cancel>;  // to die without the lock
 
-  static grpc::Status silent() {
-    return {grpc::StatusCode::DEADLINE_EXCEEDED, "etcd has answered nothing on this stream for a whole beat"};
+  static grpc::Status too_slow() {
+    return {grpc::StatusCode::DEADLINE_EXCEEDED, "etcd answers too late or not at all on this stream"};
   }
 
   // Under the lock. Frees itself once it is launched.

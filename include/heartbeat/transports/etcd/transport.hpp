@@ -43,16 +43,16 @@ struct Grant {
 /// | a ttl below zero                           | acknowledged with it, which the engine takes for failed              |
 /// | the end of the stream, or no stream at all | failed, with gRPC's status and its text, worth a retry: the stream's |
 /// |                                            | end says nothing about any lease                                     |
-/// | nothing, until the lease is asked again    | failed: the stream is given up, with what was asked on it            |
+/// | nothing, until the stream is given up      | failed, worth a retry                                                |
 ///
-/// All leases share one stream. When it ends, the next endpoint in turn gets the next one; while all of them refuse,
-/// one is tried each 100 ms and what is beaten between fails at once. A member that has lost its leader ends the
-/// stream (`hasleader`), so a minority is left. An answer belongs to the oldest unanswered beat of its lease on that
-/// stream: a late one never acknowledges the beat after it (G9).
+/// All leases share one stream. When it ends, the next endpoint in turn gets the next one. Once all of them in a row
+/// have refused one, there is a pause of 100 ms, in which beats fail at once; then each is tried again. A member that
+/// has lost its leader ends the stream (`hasleader`), so a minority is left. An answer belongs to the oldest unanswered
+/// beat of its lease on that stream: a late one never acknowledges the beat after it (G9).
 ///
-/// A stream counts as silent, and is given up, when a lease is beaten again while nothing at all was answered since its
-/// beat before. So a lease stopped and started anew within a round trip, and one beaten by two registries, may cost
-/// the other leases a retry.
+/// A stream is given up, with what was asked on it, when a lease is beaten again that has waited for 300 ms or longer
+/// while nothing at all was answered; and when one has so waited twice in a row although others were answered, or was
+/// answered too late each time. So a slow endpoint is left, and a timeout below 300 ms costs the others nothing.
 ///
 /// A close revokes the lease. One that etcd does not know is no error.
 ///
