@@ -106,6 +106,19 @@ BOOST_AUTO_TEST_CASE(revoking_an_unknown_lease_is_no_error_and_other_failures_ar
   BOOST_CHECK((revoke(transport, a) == make_error_code(grpc::StatusCode::UNAVAILABLE)));
 }
 
+BOOST_AUTO_TEST_CASE(a_revoke_asks_the_next_endpoint_where_one_has_no_leader_once_around) {
+  LeaseServer first;
+  LeaseServer second;
+  first.revoke_with({grpc::StatusCode::UNAVAILABLE, "etcdserver: no leader"});
+  LeaseTransport transport{patient_channels({first.address(), second.address()})};
+
+  BOOST_TEST(!revoke(transport, a));
+  second.revoke_with({grpc::StatusCode::INTERNAL, "broken"});
+  BOOST_CHECK((revoke(transport, a) == make_error_code(grpc::StatusCode::INTERNAL)));
+  second.revoke_with({grpc::StatusCode::UNAVAILABLE, "etcdserver: no leader"});
+  BOOST_CHECK((revoke(transport, a) == make_error_code(grpc::StatusCode::UNAVAILABLE)));
+}
+
 BOOST_AUTO_TEST_CASE(copies_share_the_stream_and_the_last_one_ends_it) {
   LeaseServer server;
   std::optional<LeaseTransport> transport{patient_channels({server.address()})};

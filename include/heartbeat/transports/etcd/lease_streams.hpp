@@ -80,13 +80,7 @@ class LeaseStreams : public std::enable_shared_from_this<LeaseStreams<Stub>> {
     lock.unlock();
   }
 
-  /// The stub of the endpoint whose turn it is.
-  [[nodiscard]] std::shared_ptr<Stub> stub() const {
-    const std::lock_guard lock{mutex_};
-    return stubs_[turn_.current()];
-  }
-
-  /// All of them, beginning with that one.
+  /// All stubs, beginning with that of the endpoint whose turn it is.
   [[nodiscard]] std::vector<std::shared_ptr<Stub>> stubs_in_turn() const {
     std::vector<std::shared_ptr<Stub>> stubs{stubs_};
     const std::lock_guard lock{mutex_};

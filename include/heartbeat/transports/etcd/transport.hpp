@@ -5,6 +5,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -20,6 +21,8 @@
 #include <heartbeat/beat_completion.hpp>
 #include <heartbeat/beat_context.hpp>
 #include <heartbeat/beat_request.hpp>
+#include <heartbeat/boot_clock.hpp>
+#include <heartbeat/detail/require_stop_token.hpp>
 #include <heartbeat/transports/etcd/lease_id.hpp>
 #include <heartbeat/transports/etcd/lease_streams.hpp>
 #include <heartbeat/transports/etcd/stub.hpp>
@@ -54,7 +57,8 @@ struct Grant {
 /// while nothing at all was answered; and when one has so waited twice in a row although others were answered, or was
 /// answered too late each time. So a slow endpoint is left, and a timeout below 300 ms costs the others nothing.
 ///
-/// A close revokes the lease. One that etcd does not know is no error.
+/// A close revokes the lease, at the next endpoint where one is UNAVAILABLE, once around and within the close's
+/// timeout. A lease that etcd does not know is no error.
 ///
 /// Threading: a handle, its copies share the stream; any thread. The last copy's death ends the stream; it waits for
 /// nothing. Blocks: `grant` alone, unless `prepare` does. Allocates: one node a beat, beside gRPC's own.
@@ -86,13 +90,7 @@ class BasicLeaseTransport {
 
   /// Revokes the lease: what hangs on it is deleted.
   void async_close(const LeaseId& id, const BeatContext& context, CloseCompletion completion) {
-    using Rpc = detail::RevokeRpc<Stub>;
-    using Call = UnaryCall<typename Rpc::Request, typename Rpc::Response, RevokeAnswer>;
-    const std::shared_ptr<Stub> stub = streams_->stub();
-    auto call = std::make_unique<Call>(stub, RevokeAnswer{std::move(completion)});
-    call->request().set_id(id.value);
-    Call::launch(std::move(call), context.timeout(), prepare_, context.stop_token(),
-                 [&stub](auto... arguments) { stub->async()->LeaseRevoke(std::move(arguments)...); });
+    std::make_shared<Revoke>(streams_->stubs_in_turn(), prepare_, id, context, std::move(completion))->ask_next();
   }
 
   /// Asks for a lease of that ttl, of each endpoint in turn until one answers. etcd grants at least about 2 s.
@@ -123,12 +121,57 @@ class BasicLeaseTransport {
  private:
   using Streams = detail::LeaseStreams<Stub>;
 
-  struct RevokeAnswer {
-    CloseCompletion complete;
+  // One close, from endpoint to endpoint. Each call holds it in its stub's place, and so all the stubs.
+  // Threading: one call at a time, and nothing is touched after its launch.
+  class Revoke : public std::enable_shared_from_this<Revoke> {
+   public:
+    Revoke(std::vector<std::shared_ptr<Stub>> stubs, PrepareCall prepare, LeaseId id, const BeatContext& context,
+           CloseCompletion completion)
+        : stubs_{std::move(stubs)},
+          prepare_{std::move(prepare)},
+          id_{id},
+          begin_{BootClock::now()},
+          timeout_{context.timeout()},
+          token_{context.stop_token()},
+          completion_{std::move(completion)} {}
 
-    void operator()(const grpc::Status& status, const typename detail::RevokeRpc<Stub>::Response&) {
-      complete(status.error_code() == grpc::StatusCode::NOT_FOUND ? std::error_code{} : make_error_code(status));
+    void ask_next() {
+      const auto self = this->shared_from_this();  // the answer may come before LeaseRevoke returns
+      auto call = std::make_unique<Call>(self, Answer{this});
+      call->request().set_id(id_.value);
+      Stub& stub = *stubs_[asked_++];
+      Call::launch(std::move(call), time_left(), prepare_, token_,
+                   [&stub](auto... arguments) { stub.async()->LeaseRevoke(std::move(arguments)...); });
     }
+
+   private:
+    using Rpc = detail::RevokeRpc<Stub>;
+
+    struct Answer {
+      Revoke* revoke;
+      void operator()(const grpc::Status& status, const typename Rpc::Response&) { revoke->on_answer(status); }
+    };
+    using Call = UnaryCall<typename Rpc::Request, typename Rpc::Response, Answer>;
+
+    [[nodiscard]] std::chrono::nanoseconds time_left() const { return timeout_ - (BootClock::now() - begin_); }
+
+    void on_answer(const grpc::Status& status) {
+      const auto code = status.error_code();
+      if (code == grpc::StatusCode::UNAVAILABLE && asked_ != stubs_.size() && time_left().count() > 0) {
+        ask_next();
+      } else {
+        completion_(code == grpc::StatusCode::NOT_FOUND ? std::error_code{} : make_error_code(status));
+      }
+    }
+
+    const std::vector<std::shared_ptr<Stub>> stubs_;
+    const PrepareCall prepare_;
+    const LeaseId id_;
+    const BootClock::time_point begin_;
+    const std::chrono::nanoseconds timeout_;
+    const std::stop_token token_;
+    CloseCompletion completion_;
+    std::size_t asked_ = 0;  // so many of the stubs
   };
 
   static PrepareCall leader_required(PrepareCall prepare) {
