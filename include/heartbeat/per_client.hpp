@@ -69,7 +69,7 @@ inline constexpr bool sends_beats<ClientsBeat> = false;
 /// of a client; `acknowledged` and `recovered` to those alone that the acknowledged beat speaks for. Cost: about 670
 /// bytes a key, and what `HeartbeatRegistry` costs a client.
 /// Threading: every call from any thread and from inside any callback; no user code runs under a lock (G4).
-template <class K, class T, class GroupOf, class C = BootClock, class E = BasicThreadExecutor<C>>
+template <class K, class T, class GroupOf, class C = BootClock, class E = DefaultExecutor<C>>
 class PerClient {
   static_assert(Key<K>, "the key must be copyable, comparable with == and have an std::hash: see key.hpp");
   static_assert(std::is_invocable_v<const GroupOf&, const K&>,

@@ -40,7 +40,7 @@ class PerClient;
 /// Threading: every call from any thread and from inside any callback; no user code runs under a lock (G4). A mutex of
 /// the caller's that a callback also takes must not be held while calling `stop`, `stop_all`, `shutdown` or the
 /// destructor. After fork() the child's copy is unusable.
-template <class K, class T, class C = BootClock, class E = BasicThreadExecutor<C>>
+template <class K, class T, class C = BootClock, class E = DefaultExecutor<C>>
 class HeartbeatRegistry {
   static_assert(Key<K>, "the key must be copyable, comparable with == and have an std::hash: see key.hpp");
   static_assert(Clock<C>, "the clock must be steady, count in an integer of 64 bits, and have now(): see clock.hpp");
@@ -51,13 +51,18 @@ class HeartbeatRegistry {
   static_assert(
       Transport<T, K>,
       "the transport must have beat(key, context) that returns a BeatResult, or "
-      "async_beat(key, context, completion) or async_beat_batch(requests) that return void: see transport.hpp");
+      "async_beat(key, context, completion) or async_beat_batch(requests) that return void: see transport.hpp (the "
+      "function of a FunctionTransport takes the key and returns bool or BeatResult: see transports/function.hpp)");
   static_assert(
       beat_form<T, K> != BeatForm::blocking || BlockingExecutor<E> || HelpingExecutor<E>,
       "a blocking transport needs an executor with a pool for blocking work: noexcept post_blocking(Work&) and "
       "blocking_concurrency()");
   static_assert(beat_form<T, K> == BeatForm::blocking || AsyncClosingTransport<T, K> || !BlockingClosingTransport<T, K>,
                 "an asynchronous transport closes with async_close(key, context, completion), not with close");
+  static_assert(
+      !detail::ClosesInVain<T, K>,
+      "close(key, context) must return std::error_code, async_close(key, context, completion) void: as it is, "
+      "it would never be called");
 
  public:
   using key_type = K;                    ///< what names a session

@@ -74,6 +74,20 @@ concept BlockingClosingTransport = requires(T& transport, const Key& key, const 
   { transport.close(key, context) } -> std::same_as<std::error_code>;
 };
 
+namespace detail {
+
+// Meant as a close, and of the wrong type: nothing would call it.
+template <class T, class Key>
+concept ClosesInVain =
+    (requires(T & transport, const Key& key, const BeatContext& context) { transport.close(key, context); } &&
+     !BlockingClosingTransport<T, Key>) ||
+    (requires(T & transport, const Key& key, const BeatContext& context, CloseCompletion completion) {
+      transport.async_close(key, context, static_cast<CloseCompletion&&>(completion));
+    } &&
+     !AsyncClosingTransport<T, Key>);
+
+}  // namespace detail
+
 /// How a transport sends its beats.
 enum class BeatForm : std::uint8_t { batch, async, blocking };
 

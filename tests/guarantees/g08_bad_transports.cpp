@@ -185,6 +185,7 @@ BOOST_AUTO_TEST_CASE(a_blocking_transport_may_throw) {
   const auto handle = registry.start(7, options);
 
   BOOST_TEST(log.wait_for(EventKind::acknowledged, 1));
+  BOOST_TEST(log.of_kind(EventKind::missed).at(0).text == "no");  // its words are not lost
   BOOST_TEST(registry.statistics().failed == 1U);
   BOOST_TEST(registry.statistics().threw == 1U);
   BOOST_TEST(handle.valid());

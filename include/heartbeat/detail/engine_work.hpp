@@ -8,6 +8,8 @@
 
 #include <array>
 #include <exception>
+#include <new>
+#include <string>
 #include <type_traits>
 
 #include <heartbeat/detail/engine.hpp>
@@ -222,6 +224,15 @@ void Engine<Key, T, C, E>::call_batch(Shard& home, std::span<Shard::Claim> claim
 
 // --- blocking transports
 
+// What a transport threw, for the owner to read; nothing without memory for it.
+[[nodiscard]] inline std::string words_of(const std::exception& thrown) noexcept {
+  try {
+    return thrown.what();
+  } catch (const std::bad_alloc&) {
+    return {};
+  }
+}
+
 template <class Key, class T, class C, class E>
 bool Engine<Key, T, C, E>::call_blocking() noexcept {
   if constexpr (form == BeatForm::blocking) {
@@ -257,6 +268,9 @@ bool Engine<Key, T, C, E>::call_blocking() noexcept {
           } else {
             ticket.answer(policies_->transport.beat(key_of<Key>(*claim.record), context));
           }
+        } catch (const std::exception& thrown) {
+          count_throw(home);
+          ticket.answer(BeatResult::failed(make_error_code(errc::transport_threw), words_of(thrown)));
         } catch (...) {
           count_throw(home);
           ticket.answer(BeatResult::failed(make_error_code(errc::transport_threw)));

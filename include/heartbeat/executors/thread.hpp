@@ -136,6 +136,24 @@ class BasicThreadExecutor {
 /// The executor that is used unless another one is named.
 using ThreadExecutor = BasicThreadExecutor<>;
 
+namespace detail {
+
+template <class C>
+struct DefaultExecutorOf {
+  using type = void;  // whoever uses it says what is wrong with the clock
+};
+
+template <Clock C>
+struct DefaultExecutorOf<C> {
+  using type = BasicThreadExecutor<C>;
+};
+
+}  // namespace detail
+
+/// The executor of a clock that is used unless another one is named; void for what is no clock.
+template <class C>
+using DefaultExecutor = typename detail::DefaultExecutorOf<C>::type;
+
 static_assert(ExecutorFor<ThreadExecutor, BootClock>);
 static_assert(BlockingExecutor<ThreadExecutor>);
 
