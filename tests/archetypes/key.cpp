@@ -29,9 +29,11 @@ class SmallestKey {
  private:
   const int value_;
 };
+// [key]
 
 }  // namespace
 
+// [key]
 template <>
 struct std::hash<SmallestKey> {
   std::size_t operator()(const SmallestKey&) const noexcept { return 0; }  // all alike, which is allowed
