@@ -160,6 +160,26 @@ BOOST_AUTO_TEST_CASE(a_parents_cancellation_closes_and_is_no_loss) {
   BOOST_TEST(!one.record->failure.has_value());
 }
 
+// The engine ends the heartbeat, the server answers the close, and the owner closes before the end was told.
+BOOST_AUTO_TEST_CASE(a_close_after_the_server_has_answered_one_is_over_at_once) {
+  for (const bool shuts : {false, true}) {
+    OneOpenSession one{true};
+
+    one.ledger.on_closed(id_of(1), {});
+    if (shuts) {
+      (void)one.ledger.shut();
+    } else {
+      (void)one.ledger.begin_close(*one.record);
+    }
+    const bool was_forgotten_early = is_forgotten(one.ledger);
+    (void)one.ledger.on_ended(end_of(id_of(1), EndReason::parent_cancelled));
+
+    BOOST_TEST(!one.ledger.wait_closed(*one.record));
+    BOOST_TEST(!was_forgotten_early);
+    BOOST_TEST(is_forgotten(one.ledger));
+  }
+}
+
 BOOST_AUTO_TEST_CASE(a_gone_session_that_is_wanted_is_reopened_under_its_new_id) {
   OneOpenSession one{true};
 

@@ -186,7 +186,7 @@ class SessionLedger {
       changed_.notify_all();
       return {nullptr, true};
     }
-    if (record.state == SessionState::open) record.state = SessionState::closing;
+    if (record.state == SessionState::open) go_on_closing(record);
     return {record.state == SessionState::closing && !record.starting ? record.handle : nullptr, false};
   }
 
@@ -218,7 +218,7 @@ class SessionLedger {
     for (auto place = sessions_.begin(); place != sessions_.end();) {
       const auto here = place++;
       Record& record = *here->second;
-      if (record.state == SessionState::open) record.state = SessionState::closing;
+      if (record.state == SessionState::open) go_on_closing(record);
       if (record.state != SessionState::reopening) continue;
       record.state = SessionState::closed;
       ++uses_;
@@ -275,7 +275,7 @@ class SessionLedger {
     }
     changed_.notify_all();
     if (!is_failure(end.reason)) {
-      record.state = record.close_settled ? SessionState::closed : SessionState::closing;
+      go_on_closing(record);
       forget_if_over(record);
       return Task::nothing;
     }
@@ -283,6 +283,11 @@ class SessionLedger {
     record.state = SessionState::lost;
     forget_if_over(record);
     return Task::report_lost;
+  }
+
+  // The engine may have ended it already, and the server answered the close, before anybody here has heard of the end.
+  static void go_on_closing(Record& record) noexcept {
+    record.state = record.close_settled ? SessionState::closed : SessionState::closing;
   }
 
   void settle(Record& record, std::error_code error) noexcept {
