@@ -31,7 +31,7 @@ using asio::use_awaitable;
 using asio::ip::tcp;
 using namespace std::chrono_literals;
 
-// A line a connection: gives it back; from the sixth one on it says "gone". Ends when the acceptor is closed.
+// A line a connection: gives it back; from the sixth one on it says "gone".
 asio::awaitable<void> serve(tcp::acceptor& acceptor) {
   for (int lines = 1;; ++lines) {
     tcp::socket socket = co_await acceptor.async_accept(use_awaitable);
@@ -91,7 +91,7 @@ int main() {
   asio::co_spawn(context, keep_alive(registry), [&](std::exception_ptr error, heartbeat::EndReason reason) {
     was_gone = !error && reason == heartbeat::EndReason::gone;
     std::cout << "the coroutine learns that it is " << to_string(reason) << '\n';
-    acceptor.close();  // the server's coroutine ends too, and nothing is left to do
+    context.stop();  // the server would wait for ever
   });
   context.run();
 
