@@ -147,7 +147,9 @@ class [[nodiscard("a handle that is dropped stops its heartbeat: keep it, or cal
   /// error and no cancellation: `stop` ends it, and so does the handle's death, after which it completes as any other.
   /// If its context is destroyed first, it never completes, and its handler is destroyed.
   ///
-  /// REQUIRES: there is a heartbeat. Allocates: as `stop_token`, and the operation. Throws: std::bad_alloc.
+  /// REQUIRES: there is a heartbeat, and it does not end on another thread while that context is being destroyed: stop
+  /// it, or shut the registry down, first. Allocates: as `stop_token`, and the operation. Throws: std::bad_alloc; what
+  /// Asio throws where this is the first timer of a context (boost::system::system_error).
   template <class Token>
   auto async_end(Token && token) const {
     static_assert(detail::AsyncEndToken<Token>,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 // How the clocks are waited for; most of it is in executor.cpp. Here: the way of a clock for which the system offers
-// nothing better, which no executor takes on Linux, and that a timerfd is left alone while nothing is armed.
+// nothing better, which no executor takes on Linux, beside the timerfd, which does the same there.
 #include <chrono>
 #include <mutex>
 
@@ -45,11 +45,10 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(a_sooner_time_and_a_cancel_end_the_wait, W, Waiter
   W waiter{context.get_executor(), BootClock{}, mutex};
   int ended = 0;
 
-  waiter.set(BootClock::now() + 500ms);
+  waiter.set(BootClock::now() + 1h);
   waiter.async_wait([&](auto) { ++ended; });
   waiter.set(BootClock::now());
-  context.run();
-  BOOST_TEST(ended == 1);
+  BOOST_TEST(run_until(context, [&] { return ended == 1; }));
   context.restart();
   waiter.set(BootClock::time_point::max());
   waiter.async_wait([&](auto) { ++ended; });

@@ -57,22 +57,26 @@ using AsioExecutorOf = decltype(asio_executor_of(std::declval<std::remove_refere
 /// An executor on the threads that run a Boost.Asio context. It waits by the clock `C`: BootClock,
 /// std::chrono::steady_clock, or one that tells when it was moved (`AnnouncingClock`).
 ///
-/// With a pool, it serves blocking transports too, which run there as do stop callbacks and the event sink. Without
+/// With a pool, it serves blocking transports too, which run there, as do stop callbacks and the event sink. Without
 /// one, these two run on the context's threads.
 ///
-/// A handle: copies are the same executor. When the last one dies, queued works and armed timers are dropped. Nothing
-/// is waited for: a registry may be destroyed in a handler of the context's only thread.
+/// A handle: copies are the same executor. When the last one dies, queued works and armed timers are dropped, and
+/// nothing is waited for. So a registry may be destroyed in a handler of the context's only thread; with a pool it
+/// waits there for the blocking calls under way.
 ///
 /// As with Asio's own timers, `run()` does not return while a timer is armed or a work is posted. A registry has one
-/// armed while heartbeats run, and for up to an interval after the last one ended, unless it is destroyed. What a
+/// armed while heartbeats run, and until a time that it had set before the last one ended, unless it is destroyed: for
+/// up to an interval, or as long as that one's beat could have taken. What a
 /// stopped context has not run is run when it is restarted, late. The contexts must outlive the registry and all
 /// handles of the executor.
 ///
 /// With several threads works run in parallel, up to `most_at_once`; in a strand, one after the other.
 ///
-/// Threading: any thread, so the context must not be one that forgoes its locks (BOOST_ASIO_CONCURRENCY_HINT_UNSAFE).
-/// Blocks: never. Allocates: in its constructors; Asio itself, on each post, for executors that hide their type
-/// (any_io_executor). When it finds no memory then, the work is run with the next one that is posted.
+/// Threading: any thread, so the context must not be one that forgoes its locks (BOOST_ASIO_CONCURRENCY_HINT_UNSAFE and
+/// BOOST_ASIO_CONCURRENCY_HINT_UNSAFE_IO). Blocks: never. Allocates: in its constructors. Asio itself does later too:
+/// for a strand until its threads are warm, for steady_clock when the context has more timers than it ever had, and on
+/// each post for executors that hide their type (any_io_executor). Where it finds no memory, a timer is tried again at
+/// once; a work, and a timer for which there was none then either, with the next one that is posted or armed.
 template <class AsioEx = boost::asio::io_context::executor_type, Clock C = BootClock, class PoolEx = detail::NoAsioPool>
 class BasicAsioExecutor {
  public:
@@ -84,8 +88,9 @@ class BasicAsioExecutor {
   /// True if it has an executor for blocking work.
   static constexpr bool has_pool = !std::same_as<PoolEx, detail::NoAsioPool>;
 
-  /// On a context, or on an executor such as a strand. Throws: std::bad_alloc; std::system_error if the process has no
-  /// descriptor left.
+  /// On a context, or on an executor such as a strand. Throws: std::bad_alloc; if the process has no descriptor
+  /// left, std::system_error or Asio's boost::system::system_error, which is a std::runtime_error and no
+  /// std::system_error.
   template <detail::AsioPlace Where>
     requires(!has_pool && std::constructible_from<AsioEx, detail::AsioExecutorOf<Where>>)
   explicit BasicAsioExecutor(Where&& where, C clock = C{})

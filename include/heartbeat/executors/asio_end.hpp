@@ -29,6 +29,9 @@ namespace heartbeat::detail {
 ///
 /// Who touches the timer: `start`, then the stop callback, which the destructor waits for, then the destructor. Kept by
 /// `start` and by the handler, so that the one whose callback fires within `start` is not destroyed meanwhile.
+///
+/// REQUIRES: the token does not fire on another thread while the timer's context is being destroyed. Asio 1.74 frees
+/// the waits of its timers there without a lock, and the cancel would look for them.
 template <class Watch, class Ex>
 class AsioEnd {
  public:

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 // Timers on the threads of an Asio executor: a sorted queue, and one wait of Asio's for the first of them. Nothing
-// armed: no wait in flight, nobody is woken, and the context may run out of work. Read next: asio_waiter.hpp, how the
-// clocks are waited for; asio.hpp.
+// armed: no wait in flight, and the context may run out of work. Read next: asio_waiter.hpp, how the clocks are waited
+// for; asio.hpp.
 #pragma once
 
 #include <cstddef>
@@ -9,6 +9,8 @@
 #include <memory>
 #include <mutex>
 #include <utility>
+
+#include <boost/asio/post.hpp>
 
 #include <heartbeat/executor.hpp>
 #include <heartbeat/executors/asio_storage.hpp>
@@ -22,21 +24,24 @@ namespace heartbeat::detail {
 /// Timers that handlers on `Ex` run, by the clock `C`.
 ///
 /// ```
-///   idle --(a timer is armed)--> waiting --(due, sooner, cancelled)--> Asio runs the handler, which takes one due
-///   timer
+///   idle --(a timer is armed)--> waiting --(due, sooner, cancelled)--> Asio runs the handler: it takes one that is due
 ///    ^                              ^                                     |
 ///    |                              +-------(timers are left)-------------+--> then runs the one that it took
 ///    +--------------------------------------(none is left)----------------+
 /// ```
+/// Where Asio finds no memory to wait, the handler is posted instead: it runs at once, and waits again.
+///
 /// The wait is in flight again before the timer runs, so that timers due together run on several threads.
 ///
-/// Threading: any thread. Lives until its last handler is gone, run or not. The clock is never read under the mutex.
+/// Threading: any thread. Lives until its last handler is gone, run or not. A clock that tells when it was moved is
+/// never read under the mutex, which its waker takes.
 template <class Ex, class C>
 class AsioTimers : public std::enable_shared_from_this<AsioTimers<Ex, C>> {
  public:
   using time_point = typename C::time_point;
 
-  AsioTimers(const Ex& executor, const C& clock) : clock_{clock}, waiter_{executor, clock, mutex_} {}
+  AsioTimers(const Ex& executor, const C& clock)
+      : executor_{executor}, clock_{clock}, waiter_{executor, clock, mutex_} {}
 
   bool wake_by(Timer& timer, time_point at) noexcept {
     const auto due = static_cast<std::int64_t>(at.time_since_epoch().count());
@@ -68,6 +73,12 @@ class AsioTimers : public std::enable_shared_from_this<AsioTimers<Ex, C>> {
 
  private:
   struct Handler {
+    explicit Handler(std::shared_ptr<AsioTimers> the_timers) noexcept : timers{std::move(the_timers)} {}
+    // Copied, never moved: where Asio finds no memory after it took the handler, it frees what it had through the one
+    // that it took it from, which must still know its storage.
+    Handler(const Handler&) = default;
+    Handler& operator=(const Handler&) = delete;
+
     using allocator_type = AsioStorageAllocator<std::byte>;
     [[nodiscard]] allocator_type get_allocator() const noexcept {
       return allocator_type{std::shared_ptr<AsioStorage>{timers, &timers->storage_}};
@@ -76,6 +87,7 @@ class AsioTimers : public std::enable_shared_from_this<AsioTimers<Ex, C>> {
     void operator()(const Error&) const noexcept {
       timers->on_waited();
     }
+    void operator()() const noexcept { timers->on_waited(); }  // posted: the wait is tried again
 
     std::shared_ptr<AsioTimers> timers;
   };
@@ -93,14 +105,23 @@ class AsioTimers : public std::enable_shared_from_this<AsioTimers<Ex, C>> {
     if (due != nullptr) due->run();
   }
 
-  // Under the mutex. If Asio finds no memory, the next one that is armed tries again.
+  // Under the mutex. If Asio finds no memory to wait, the handler is posted, and tries again when it runs. If there is
+  // none for that either, as can be for executors that hide their type, whoever arms a timer next tries again.
   void wait() noexcept {
+    waiter_.set(time_point{typename C::duration{static_cast<typename C::rep>(timers_.first_due())}});
+    if (is_waiting_) return;
+    const Handler handler{this->shared_from_this()};
+    is_waiting_ = is_under_way([&] { waiter_.async_wait(handler); }) ||
+                  is_under_way([&] { boost::asio::post(executor_, handler); });
+  }
+
+  template <class Start>
+  [[nodiscard]] static bool is_under_way(Start start) noexcept {
     try {
-      waiter_.set(time_point{typename C::duration{static_cast<typename C::rep>(timers_.first_due())}});
-      if (is_waiting_) return;
-      waiter_.async_wait(Handler{this->shared_from_this()});
-      is_waiting_ = true;
+      start();
+      return true;
     } catch (...) {
+      return false;
     }
   }
 
@@ -118,6 +139,7 @@ class AsioTimers : public std::enable_shared_from_this<AsioTimers<Ex, C>> {
     }
   }
 
+  const Ex executor_;
   const C clock_;
   AsioStorage storage_;
   std::mutex mutex_;  // guards what follows

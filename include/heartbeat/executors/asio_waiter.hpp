@@ -24,7 +24,8 @@ namespace heartbeat::detail {
 // A waiter has one wait in flight at most. All have these members, all under the mutex given to the constructor:
 //   set(at)              the time to wait for; a wait in flight ends at that time, or at once
 //   async_wait(handler)  REQUIRES: a time was set. Throws: std::bad_alloc
-//   cancel()             ends a wait in flight now; the context is not woken later
+//   cancel()             ends a wait in flight now; the context is not kept running for it
+// A constructor is the first to use Asio's timers or descriptors on a context, and throws what they throw.
 
 template <class Ex>
 using AsioSteadyTimer = boost::asio::basic_waitable_timer<std::chrono::steady_clock,
