@@ -130,8 +130,10 @@ class MonitorShard {
     Record* const record = find(hash, key, generation);
     if (record == nullptr) return false;
     if (now <= record->touched) return true;  // another thread's later touch came first
-    detector_.arrived(record->arrivals, std::chrono::nanoseconds{record->ttl},
-                      std::chrono::nanoseconds{now - record->touched});
+    // A key that may not be so silent, and lives: it was us who were away, which says nothing of its arrivals.
+    if (const std::int64_t silence = now - record->touched; !record->has_grace && silence <= allowance(*record)) {
+      detector_.arrived(record->arrivals, std::chrono::nanoseconds{record->ttl}, std::chrono::nanoseconds{silence});
+    }
     record->touched = now;
     record->is_noticed = record->has_grace = false;
     if (const Instant look = first_look(*record); policy_.scale.up(look) < record->due) {
@@ -170,7 +172,7 @@ class MonitorShard {
     if (armed_ != tick_never && armed_ != gap_of_ && now - policy_.scale.instant(armed_) > policy_.gap_threshold) {
       ++counters_.time_gaps;
       gap_of_ = armed_;
-      gap_ = now - policy_.scale.instant(armed_);
+      gap_ += now - policy_.scale.instant(armed_);  // there may be one more between two slices
       gap_over_ = now;
     }
     std::array<WheelHook*, slice> came_up;
@@ -184,8 +186,12 @@ class MonitorShard {
     return more;
   }
 
-  /// The wake-up that was asked for has come. REQUIRES: `advance` has looked at how late it was.
-  void woke() noexcept HEARTBEAT_REQUIRES(mutex_) { armed_ = gap_of_ = tick_never; }
+  /// The wake-up that was asked for has come. If there is more, the next slice is due now: so an absence before it is
+  /// seen, too. REQUIRES: `advance` has looked at how late this one was; if there is more, the caller sees to it.
+  void woke(bool is_more) noexcept HEARTBEAT_REQUIRES(mutex_) {
+    armed_ = is_more ? policy_.scale.down(seen_) : tick_never;
+    gap_of_ = tick_never;
+  }
 
   /// Asks for a wake-up if one is needed earlier than the one asked for.
   void arm(MonitorEffects& effects) noexcept HEARTBEAT_REQUIRES(mutex_) {

@@ -33,7 +33,7 @@ void MonitorEngine<Key, C, E, D>::turn(Turn& turn) noexcept {
       {
         const MutexLock lock{turn.shard.mutex()};
         more = turn.shard.advance(at, effects);
-        if (slices == 0) turn.shard.woke();
+        turn.shard.woke(more);
         if (!more) turn.shard.arm(effects);
       }
       perform(turn, effects);

@@ -68,7 +68,7 @@ struct Subject {
     int slices = 0;
     for (bool more = true; more; ++slices) {
       more = shard.advance(now, effects);
-      if (slices == 0) shard.woke();
+      shard.woke(more);
     }
     shard.arm(effects);
     return slices;
