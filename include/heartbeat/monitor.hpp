@@ -124,8 +124,8 @@ class HeartbeatMonitor {
   /// Expires what is due now, without waiting for the executor, and takes over what has expired and was not told yet:
   /// those keys are returned by this call alone, and not told to the sink. Costs in proportion to what came up (G12).
   ///
-  /// Throws: std::bad_alloc before anything was taken (later it returns what it has, and the rest is told, or found by
-  /// the next sweep); what moving a key throws.
+  /// Throws: std::bad_alloc, and what moving or copying a key throws, before anything was taken (later it returns what
+  /// it has); the rest is told, or found by the next sweep.
   std::vector<K> sweep() { return engine_->sweep(); }
 
   /// Forgets all keys, and watches no more. Waits up to `grace` for the sink on another thread's stack. True:

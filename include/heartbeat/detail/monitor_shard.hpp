@@ -213,6 +213,14 @@ class MonitorShard {
     return RecordPtr{record};
   }
 
+  /// What was taken, and could not be reported.
+  void put_back(RecordPtr& record) noexcept HEARTBEAT_REQUIRES(mutex_) {
+    record->next_in_bucket = first_;
+    first_ = record.release();
+    if (last_ == nullptr) last_ = first_;
+    ++untold_;
+  }
+
   void close() noexcept HEARTBEAT_REQUIRES(mutex_) { is_closed_ = true; }
   /// Forgets up to a slice of those still watched, from the bucket at the cursor on; how many, to be freed without the
   /// lock.
