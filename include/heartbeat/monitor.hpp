@@ -41,7 +41,8 @@ namespace heartbeat {
 /// min(allowance, gap) from the return on; and nothing expires unless the executor ran some time before
 /// (monitor_shard.hpp).
 ///
-/// The policies are copied in; what they refer to must outlive the monitor. Neither copied nor moved.
+/// The policies are copied in; what they refer to must outlive the monitor. Of the detector a copy may live on until
+/// the executor has let go of its last turn; it is not called any more. Neither copied nor moved.
 /// Threading: every call from any thread and inside the sink; no user code but `==` of keys and the detector runs under
 /// a lock (G4). A mutex of the caller's that the sink also takes must not be held while calling the destructor or
 /// `shutdown` with a grace. With nothing watched no thread wakes up. After fork() the child's copy is unusable.

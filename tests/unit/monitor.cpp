@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstddef>
 #include <functional>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <system_error>
@@ -60,6 +61,15 @@ std::error_code refusal(Monitor& monitor, int key, WatchOptions options) {
   BOOST_TEST(monitor.watch(key, options, error) == 0u);
   return error;
 }
+
+// As if each timer was due just when it is cancelled.
+struct NeverCancels {
+  ManualExecutor executor;
+
+  void post(Work& work) noexcept { executor.post(work); }
+  bool wake_by(Timer& timer, ManualClock::time_point at) noexcept { return executor.wake_by(timer, at); }
+  static bool cancel(Timer&) noexcept { return false; }
+};
 
 BOOST_AUTO_TEST_SUITE(monitor)
 
@@ -502,6 +512,25 @@ BOOST_AUTO_TEST_CASE(destroyed_inside_its_sink_it_tells_the_rest_and_frees_the_s
 
   BOOST_TEST(desk.told.size() == 5u);
   BOOST_TEST(desk.executor.is_idle());
+}
+
+BOOST_AUTO_TEST_CASE(no_key_outlives_the_monitor_though_the_executor_still_holds_a_turn) {
+  ManualClock clock;
+  ManualExecutor executor{clock};
+  const auto untold = std::make_shared<int>(1);
+  const auto watched = std::make_shared<int>(2);
+  {
+    HeartbeatMonitor<std::shared_ptr<int>, ManualClock, NeverCancels> without_sink{clock, {executor}, {}, no_gaps};
+    without_sink.watch(untold, 1s);
+    without_sink.watch(watched, 1h);
+    executor.run_for(1s);
+    BOOST_TEST(without_sink.statistics().untold == 1u);
+  }
+
+  BOOST_TEST(untold.use_count() == 1);
+  BOOST_TEST(watched.use_count() == 1);
+  executor.run_for(2h);
+  BOOST_TEST(executor.is_idle());
 }
 
 BOOST_AUTO_TEST_CASE(destroyed_with_works_in_the_executors_hands_it_leaves_nothing_behind) {

@@ -138,6 +138,7 @@ class MonitorEngine {
   void tell() noexcept;
   [[nodiscard]] bool tell_one() noexcept;
   void become_quiet() noexcept;
+  static void free_untold(Shard& shard) noexcept;
   void destroy_policies() noexcept;
 
   static constexpr int slices_at_once = 16;

@@ -96,8 +96,8 @@ class MonitorShard {
     while (take()) {
     }
     std::array<RecordPtr, slice> some;
-    for (std::uint64_t cursor = 0; forget_some(cursor, some) != 0;) {
-    }
+    for (std::uint64_t cursor = 0; cursor != KeyIndex<Record>::visit_end;)
+      static_cast<void>(forget_some(cursor, some));
   }
 
   Mutex& mutex() noexcept HEARTBEAT_RETURN_CAPABILITY(mutex_) { return mutex_; }
@@ -111,12 +111,12 @@ class MonitorShard {
     if (found != nullptr && !may_replace) return errc::already_watched;
     if (untold_ >= policy_.capacity) return errc::event_backlog;
     chunks_.reserve(index_.size() + 1);
+    now = saw(now);
     if (found != nullptr) remove(*found);
     Record& added = *record.release();
     record.reset(found);
     added.generation = last_generation_ += shards_;
     added.touched = now;
-    seen_ = std::max(seen_, now);
     ++counters_.watched;
     index_.insert(added);
     file(added, first_look(added));
@@ -129,6 +129,7 @@ class MonitorShard {
                            MonitorEffects& effects) noexcept HEARTBEAT_REQUIRES(mutex_) {
     Record* const record = find(hash, key, generation);
     if (record == nullptr) return false;
+    now = saw(now);
     if (now <= record->touched) return true;  // another thread's later touch came first
     // A key that may not be so silent, and lives: it was us who were away, which says nothing of its arrivals.
     if (const std::int64_t silence = now - record->touched; !record->has_grace && silence <= allowance(*record)) {
@@ -137,7 +138,6 @@ class MonitorShard {
     record->touched = now;
     record->is_noticed = record->has_grace = false;
     if (const Instant look = first_look(*record); policy_.scale.up(look) < record->due) {
-      seen_ = std::max(seen_, now);
       wheel_.erase(*record);
       file(*record, look);
       arm(effects);
@@ -167,7 +167,7 @@ class MonitorShard {
 
   /// Looks at up to a slice of what came up; false when nothing is left for this moment (G12).
   [[nodiscard]] bool advance(Instant now, MonitorEffects& effects) noexcept HEARTBEAT_REQUIRES(mutex_) {
-    now = seen_ = std::max(seen_, now);
+    now = saw(now);
     // A wake-up that comes late means that we were away; and only once, though a sweep may come before it.
     if (armed_ != tick_never && armed_ != gap_of_ && now - policy_.scale.instant(armed_) > policy_.gap_threshold) {
       ++counters_.time_gaps;
@@ -222,13 +222,13 @@ class MonitorShard {
   }
 
   void close() noexcept HEARTBEAT_REQUIRES(mutex_) { is_closed_ = true; }
-  /// Forgets up to a slice of those still watched, from the bucket at the cursor on; how many, to be freed without the
-  /// lock.
+  /// Forgets up to a slice of those still watched, from the bucket at the cursor on, and looks at no more buckets; how
+  /// many, to be freed without the lock.
   [[nodiscard]] std::size_t forget_some(std::uint64_t& cursor, std::array<RecordPtr, slice>& out) noexcept
       HEARTBEAT_REQUIRES(mutex_) {
     std::array<Record*, slice> some;
     std::size_t count = 0;
-    while (cursor != KeyIndex<Record>::visit_end) {
+    for (std::size_t buckets = 0; buckets < slice && cursor != KeyIndex<Record>::visit_end; ++buckets) {
       const std::uint64_t next = index_.visit(cursor, [&](Record& record) {
         if (count != slice) some[count++] = &record;
       });
@@ -252,6 +252,8 @@ class MonitorShard {
     return std::max(policy_.scale.nanoseconds(),
                     std::int64_t{detector_.allowance(record.arrivals, std::chrono::nanoseconds{record.ttl}).count()});
   }
+  // Whoever waited long for the lock brings an old time along. What he does counts from when it is done.
+  [[nodiscard]] Instant saw(Instant now) noexcept HEARTBEAT_REQUIRES(mutex_) { return seen_ = std::max(seen_, now); }
   [[nodiscard]] std::int64_t notice(std::int64_t allowance) const noexcept {
     return std::min(policy_.gap_threshold, allowance / 2);
   }
