@@ -135,6 +135,22 @@ BOOST_AUTO_TEST_CASE(each_gap_gives_one_grace) {
   BOOST_TEST(desk.monitor->statistics().graces == 2u);
 }
 
+BOOST_AUTO_TEST_CASE(an_absence_that_ends_just_before_the_grace_does_leaves_time_to_be_touched) {
+  WatchDesk desk;
+  desk.monitor->watch(7, 30s);
+  desk.executor.run_for(28s);
+  desk.clock.advance(12s);  // 11 s late: until 51 s
+  desk.executor.run_for(9s);
+  BOOST_CHECK(desk.due(7) == 51s);
+  desk.clock.advance(1900ms);  // the look at 50 s is 900 ms late
+
+  desk.executor.run_for(500ms - 1ms);
+  BOOST_TEST(desk.told.empty());
+  desk.executor.run_for(1ms);
+
+  BOOST_TEST(desk.told.size() == 1u);
+}
+
 BOOST_AUTO_TEST_CASE(an_absence_after_the_first_look_counts_as_well) {
   WatchDesk desk;
   desk.monitor->watch(7, 30s);
@@ -207,6 +223,8 @@ BOOST_AUTO_TEST_CASE(an_executor_that_never_comes_does_not_keep_sweeps_from_expi
   desk.clock.advance(40s);
   BOOST_TEST(desk.monitor->sweep().empty());
   desk.clock.advance(30s);
+  BOOST_TEST(desk.monitor->sweep().empty());  // the look before the end of the grace, and late
+  desk.clock.advance(500ms);
 
   BOOST_TEST(desk.monitor->sweep().size() == 1u);
 }

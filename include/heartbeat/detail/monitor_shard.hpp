@@ -19,7 +19,7 @@
 //         away: xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx^--|               late: at least half a notice is left from then
 //                                        away:     xxxxxxxxxxx^------|   later than the gap threshold: a grace of
 //                                                                        min(allowance, lateness) from then, once per
-//                                                                        gap
+//                                                                        gap; its end has a first look, too
 //
 // A notice is the gap threshold, at most half the allowance. So nothing expires unless the executor ran half a notice
 // before, and an absence of two gap thresholds is never held against a key that is allowed to be silent for that long.
@@ -162,7 +162,9 @@ class MonitorShard {
 
   /// When the record expires if nobody touches it, and we are not away.
   [[nodiscard]] Instant due(const Record& record) const noexcept HEARTBEAT_REQUIRES(mutex_) {
-    return record.is_noticed ? policy_.scale.instant(record.due) : add(record.touched, allowance(record));
+    if (record.is_noticed) return policy_.scale.instant(record.due);
+    const std::int64_t span = allowance(record);
+    return record.has_grace ? add(policy_.scale.instant(record.due), notice(span)) : add(record.touched, span);
   }
 
   /// Looks at up to a slice of what came up; false when nothing is left for this moment (G12).
@@ -277,13 +279,14 @@ class MonitorShard {
     Instant deadline = now;
     if (!record.is_noticed) {
       if (const Instant look = first_look(record); now < look) return file(record, look);  // touched since it was filed
+      deadline = std::max(due(record), add(now, notice(span) / 2));
       record.is_noticed = true;
-      deadline = std::max(add(record.touched, span), add(now, notice(span) / 2));
     }
     if (const Instant grace = add(gap_over_, std::min(span, gap_)); gap_ != 0 && grace > deadline) {
-      deadline = grace;
       record.has_grace = true;
+      record.is_noticed = false;  // we may be away in the grace, too: it is looked at again a notice before its end
       ++counters_.graces;
+      return file(record, add(grace, -notice(span)));
     }
     if (deadline > now) return file(record, deadline);
     expire(record, now, effects);
