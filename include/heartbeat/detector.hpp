@@ -16,7 +16,9 @@ namespace heartbeat {
 /// | ------------------------------------ | ------------- | ------- |
 /// | `D::State`                           |               | what it keeps of one key: a trivially copyable value, |
 /// |                                      |               | `State{}` when the watching begins |
-/// | `d.arrived(state, ttl, silence)`     |               | the key was touched, `silence` after the touch before it |
+/// | `d.arrived(state, ttl, silence)`     |               | the key was touched, `silence` after the touch before it; |
+/// |                                      |               | not told of what was longer than the allowance, or in a |
+/// |                                      |               | grace: then it was the monitor's process that was away |
 /// | `d.allowance(constant, ttl)`         | `nanoseconds` | how long after its last touch the key expires; less |
 /// |                                      |               | than a tick counts as a tick |
 /// | `d.suspicion(constant, ttl, silence)`| `double`      | how suspicious such a silence is, on the detector's own |

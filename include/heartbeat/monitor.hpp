@@ -41,7 +41,8 @@ namespace heartbeat {
 /// min(allowance, gap) from the return on; and nothing expires unless the executor ran some time before
 /// (monitor_shard.hpp).
 ///
-/// The policies are copied in; what they refer to must outlive the monitor. Neither copied nor moved.
+/// The policies are copied in; what they refer to must outlive the monitor. Of the detector a copy may live on until
+/// the executor has let go of its last turn; it is not called any more. Neither copied nor moved.
 /// Threading: every call from any thread and inside the sink; no user code but `==` of keys and the detector runs under
 /// a lock (G4). A mutex of the caller's that the sink also takes must not be held while calling the destructor or
 /// `shutdown` with a grace. With nothing watched no thread wakes up. After fork() the child's copy is unusable.
@@ -124,8 +125,8 @@ class HeartbeatMonitor {
   /// Expires what is due now, without waiting for the executor, and takes over what has expired and was not told yet:
   /// those keys are returned by this call alone, and not told to the sink. Costs in proportion to what came up (G12).
   ///
-  /// Throws: std::bad_alloc before anything was taken (later it returns what it has, and the rest is told, or found by
-  /// the next sweep); what moving a key throws.
+  /// Throws: std::bad_alloc, and what moving or copying a key throws, before anything was taken (later it returns what
+  /// it has); the rest is told, or found by the next sweep.
   std::vector<K> sweep() { return engine_->sweep(); }
 
   /// Forgets all keys, and watches no more. Waits up to `grace` for the sink on another thread's stack. True:

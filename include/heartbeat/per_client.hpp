@@ -11,7 +11,8 @@
 //    key B                  joins |  (not valid yet)                  | valid ---
 //
 // A caller who knows when the server granted B's session says so with `granted_at`: B is then valid from the start,
-// until ttl - safety_margin after the grant, but no longer than the client, whose end would take B along.
+// until ttl - safety_margin after the grant, but no longer than the client, whose end would take B along. While no beat
+// of the client was acknowledged, the client has no validity, and the grant alone decides.
 #pragma once
 
 #include <concepts>
@@ -66,8 +67,9 @@ inline constexpr bool sends_beats<ClientsBeat> = false;
 /// `when_stalled` and so on are that key's, `parent` and `if_running` are each key's own.
 ///
 /// Where nothing else is said, names and rules are those of `HeartbeatRegistry`: events too, which are told to each key
-/// of a client; `acknowledged` and `recovered` to those alone that the acknowledged beat speaks for. Cost: about 670
-/// bytes a key, and what `HeartbeatRegistry` costs a client.
+/// of a client; `acknowledged` and `recovered` to those alone that the acknowledged beat speaks for. They come all at
+/// once: a client with more keys than there is room for (`event_capacity`) loses events of its state, which are counted
+/// as dropped; ends never are. Cost: about 670 bytes a key, and what `HeartbeatRegistry` costs a client.
 /// Threading: every call from any thread and from inside any callback; no user code runs under a lock (G4).
 template <class K, class T, class GroupOf, class C = BootClock, class E = DefaultExecutor<C>>
 class PerClient {
@@ -113,7 +115,8 @@ class PerClient {
   /// taken for longer than this key's; std::errc::invalid_argument if `progress_within` is set, since no beat is one
   /// key's; what `GroupOf` throws. All with no key started (G13); a client's heartbeat that was begun for it is stopped
   /// again, and may have beaten.
-  /// Guarantees: G11 for the key; its client may send one more beat after the parent was cancelled.
+  /// Guarantees: G11 for the key; its client may send more beats after the parent was cancelled, until the executor has
+  /// come to it.
   Handle start(K key, Options options = {}) {
     std::error_code error;
     Handle handle = start(std::move(key), std::move(options), error);

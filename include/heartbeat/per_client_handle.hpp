@@ -140,8 +140,8 @@ class [[nodiscard("a handle that is dropped stops its key: keep it, or call deta
   }
 
   /// The end of validity as known now: the client's, once a beat that was sent after this key had joined was
-  /// acknowledged; before that the end of what `granted_at` says, but no later than the client's;
-  /// `time_point::min()` without either, and after the end.
+  /// acknowledged; before that the end of what `granted_at` says, but no later than the client's if any beat of it was
+  /// acknowledged; `time_point::min()` without either, and after the end.
   [[nodiscard]] typename C::time_point valid_until() const noexcept {
     const auto until = instant_valid_until();
     if (!until) return C::time_point::min();

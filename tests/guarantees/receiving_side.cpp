@@ -5,9 +5,11 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <system_error>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include <boost/test/unit_test.hpp>
@@ -73,20 +75,28 @@ BOOST_AUTO_TEST_CASE(g06_the_destructor_waits_for_the_sink) {
   Door has_come;
   Door may_go;
   std::atomic<bool> is_inside{false};
-  std::optional<ThreadMonitor> monitor;
+  std::optional<heartbeat::HeartbeatMonitor<std::shared_ptr<int>>> monitor;
   monitor.emplace([&](const auto&) {
     is_inside = true;
     has_come.open();
     may_go.wait();
     is_inside = false;
   });
-  monitor->watch(1, 1ms);
+  monitor->watch(std::make_shared<int>(1), 1ms);
+  auto living = std::make_shared<int>(2);
+  const std::weak_ptr<int> forgotten{living};
+  monitor->watch(std::move(living), 1h);
   BOOST_TEST(has_come.wait());
-  std::jthread opener{[&] { may_go.open(); }};
+  std::atomic<bool> has_begun{false};
+  std::jthread opener{[&] {
+    has_begun = eventually([&] { return forgotten.expired(); });  // the destructor has forgotten what was watched
+    may_go.open();
+  }};
 
   monitor.reset();
 
   BOOST_TEST(!is_inside.load());
+  BOOST_TEST(has_begun.load());
 }
 
 BOOST_AUTO_TEST_CASE(g04_every_call_is_safe_inside_the_sink) {

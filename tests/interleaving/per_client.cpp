@@ -28,9 +28,13 @@ struct OneClient {
 
 struct ClientServer {
   std::deque<BeatCompletion>* calls;
+  int* sending;  // calls that are on a stack
   void async_beat(const int&, const BeatContext&, BeatCompletion completion) {
     expect_no_lock("the transport is called");
+    ++*sending;
     calls->push_back(std::move(completion));
+    point("sends");
+    --*sending;
   }
 };
 
@@ -42,7 +46,7 @@ class ClientWorld {
       : schedule{its_schedule}, threads{std::in_place, its_schedule, Crew{.workers = 2, .pool = 1}} {
     heartbeat::RegistryOptions options{.gap_threshold = 1000h, .event_capacity = 64, .seed = 1, .shards = 1};
     keys.emplace(
-        ClientServer{&calls}, OneClient{}, VirtualClock{threads->now()}, VirtualExecutor{*threads},
+        ClientServer{&calls, &sending}, OneClient{}, VirtualClock{threads->now()}, VirtualExecutor{*threads},
         [this](const Keys::EventType& event) {
           expect_no_lock("the sink is called");
           if (event.kind == heartbeat::EventKind::ended) ++told.at(static_cast<std::size_t>(event.key));
@@ -93,6 +97,7 @@ class ClientWorld {
   Scheduler& schedule;
   std::optional<VirtualThreads> threads;
   std::deque<BeatCompletion> calls;  // one thread runs at a time
+  int sending = 0;
   std::array<int, 4> told{};
   std::optional<Keys> keys;
   std::array<Keys::Handle, 4> handles;  // die before what made them
@@ -124,6 +129,19 @@ BOOST_AUTO_TEST_CASE(a_key_that_joins_while_the_client_ends_ends_with_it_or_has_
     const auto reason = world.handle(2).ended();
     if (world.handle(1).ended() != EndReason::gone) schedule.fail("the first key did not end with its client");
     if (reason && reason != EndReason::gone) schedule.fail("the key ended for a reason that nobody gave");
+  });
+}
+
+BOOST_AUTO_TEST_CASE(when_the_last_stop_returns_no_beat_of_the_client_is_being_sent) {
+  explore([](Scheduler& schedule) {
+    ClientWorld world{schedule};
+
+    world.together({{"owner", [&] {
+                       world.start(1);
+                       point("has started");
+                       world.handle(1).stop();
+                       if (world.sending != 0) schedule.fail("a beat is being sent after the last stop");
+                     }}});
   });
 }
 

@@ -3,6 +3,9 @@
 // After time gaps: monitor_gaps.cpp; against a naive model: monitor_model.cpp.
 #include <algorithm>
 #include <chrono>
+#include <cstddef>
+#include <functional>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <system_error>
@@ -14,6 +17,29 @@
 #include <heartbeat/phi_accrual.hpp>
 
 #include "watch_desk.hpp"
+
+namespace {
+
+// Its copies throw when there were so many; it has no move of its own.
+struct Fragile {
+  explicit Fragile(int the_value) : value{the_value} {}
+  Fragile(const Fragile& other) : value{other.value} {
+    if (copies_left == 0) throw std::runtime_error{"no copy"};
+    --copies_left;
+  }
+  Fragile& operator=(const Fragile&) = delete;
+  friend bool operator==(const Fragile& a, const Fragile& b) noexcept { return a.value == b.value; }
+
+  int value;
+  static inline int copies_left = 0;
+};
+
+}  // namespace
+
+template <>
+struct std::hash<Fragile> {
+  std::size_t operator()(const Fragile& key) const noexcept { return static_cast<std::size_t>(key.value); }
+};
 
 namespace {
 
@@ -35,6 +61,15 @@ std::error_code refusal(Monitor& monitor, int key, WatchOptions options) {
   BOOST_TEST(monitor.watch(key, options, error) == 0u);
   return error;
 }
+
+// As if each timer was due just when it is cancelled.
+struct NeverCancels {
+  ManualExecutor executor;
+
+  void post(Work& work) noexcept { executor.post(work); }
+  bool wake_by(Timer& timer, ManualClock::time_point at) noexcept { return executor.wake_by(timer, at); }
+  static bool cancel(Timer&) noexcept { return false; }
+};
 
 BOOST_AUTO_TEST_SUITE(monitor)
 
@@ -284,6 +319,51 @@ BOOST_AUTO_TEST_CASE(a_sweep_expires_what_is_due_before_the_executor_comes_to_it
   BOOST_TEST(desk.monitor->statistics().swept == 1u);
 }
 
+BOOST_AUTO_TEST_CASE(a_sweep_whose_keys_throw_returns_what_it_has_and_loses_none) {
+  ManualClock clock;
+  ManualExecutor executor{clock};
+  Fragile::copies_left = 1'000;
+  HeartbeatMonitor<Fragile, ManualClock, ManualExecutor> without_sink{clock, executor, {}, no_gaps};
+  for (int key = 0; key < 5; ++key)
+    without_sink.watch(Fragile{key}, 1s);
+  executor.run_for(1s);
+
+  Fragile::copies_left = 0;
+  BOOST_CHECK_THROW(without_sink.sweep(), std::runtime_error);
+  BOOST_TEST(without_sink.statistics().untold == 5u);
+  Fragile::copies_left = 2;
+  const auto some = without_sink.sweep();
+  Fragile::copies_left = 1'000;
+  const auto others = without_sink.sweep();
+
+  BOOST_REQUIRE(some.size() == 2u);
+  BOOST_REQUIRE(others.size() == 3u);
+  int sum = 0;
+  for (const auto& keys : {std::cref(some), std::cref(others)})
+    for (const Fragile& key : keys.get())
+      sum += key.value;
+  BOOST_TEST(sum == 0 + 1 + 2 + 3 + 4);
+  BOOST_TEST(without_sink.statistics().swept == 5u);
+}
+
+BOOST_AUTO_TEST_CASE(what_a_throwing_sweep_has_found_is_told_to_the_sink) {
+  ManualClock clock;
+  ManualExecutor executor{clock};
+  Fragile::copies_left = 1'000;
+  int told = 0;
+  HeartbeatMonitor<Fragile, ManualClock, ManualExecutor> monitor{clock, executor, [&](const auto&) { ++told; },
+                                                                 no_gaps};
+  monitor.watch(Fragile{7}, 1s);
+  executor.run_for(1s - 1ms);
+  clock.advance(1ms);
+  Fragile::copies_left = 0;
+
+  BOOST_CHECK_THROW(monitor.sweep(), std::runtime_error);
+  executor.run_for(0s);
+
+  BOOST_TEST(told == 1);
+}
+
 // --- the sink
 
 BOOST_AUTO_TEST_CASE(a_sink_that_throws_is_counted_and_told_the_next_one) {
@@ -432,6 +512,25 @@ BOOST_AUTO_TEST_CASE(destroyed_inside_its_sink_it_tells_the_rest_and_frees_the_s
 
   BOOST_TEST(desk.told.size() == 5u);
   BOOST_TEST(desk.executor.is_idle());
+}
+
+BOOST_AUTO_TEST_CASE(no_key_outlives_the_monitor_though_the_executor_still_holds_a_turn) {
+  ManualClock clock;
+  ManualExecutor executor{clock};
+  const auto untold = std::make_shared<int>(1);
+  const auto watched = std::make_shared<int>(2);
+  {
+    HeartbeatMonitor<std::shared_ptr<int>, ManualClock, NeverCancels> without_sink{clock, {executor}, {}, no_gaps};
+    without_sink.watch(untold, 1s);
+    without_sink.watch(watched, 1h);
+    executor.run_for(1s);
+    BOOST_TEST(without_sink.statistics().untold == 1u);
+  }
+
+  BOOST_TEST(untold.use_count() == 1);
+  BOOST_TEST(watched.use_count() == 1);
+  executor.run_for(2h);
+  BOOST_TEST(executor.is_idle());
 }
 
 BOOST_AUTO_TEST_CASE(destroyed_with_works_in_the_executors_hands_it_leaves_nothing_behind) {

@@ -3,9 +3,13 @@
 // nothing expires before they could be read. ManualClock::advance is the absence; the gap threshold is 1 s. The wheel
 // also wakes up to move its slots, so the cases that ask for the millisecond begin when that is done.
 #include <chrono>
+#include <cstddef>
+#include <functional>
 #include <vector>
 
 #include <boost/test/unit_test.hpp>
+
+#include <heartbeat/phi_accrual.hpp>
 
 #include "watch_desk.hpp"
 
@@ -13,8 +17,60 @@ namespace {
 
 using namespace std::chrono_literals;
 using namespace heartbeat;
+using heartbeat::testing::ManualClock;
+using heartbeat::testing::ManualExecutor;
 using heartbeat::testing::ToldExpiry;
 using heartbeat::testing::WatchDesk;
+using heartbeat::testing::WatchDeskOf;
+using std::chrono::nanoseconds;
+
+// The ttl; and the process is away for a while when it has been asked that often.
+struct Interrupted {
+  struct State {};
+  std::function<void()> absence;
+  int* asked;
+
+  void arrived(State&, nanoseconds, nanoseconds) const noexcept {}
+  nanoseconds allowance(const State&, nanoseconds ttl) const noexcept {
+    if (--*asked == 0) absence();
+    return ttl;
+  }
+  double suspicion(const State&, nanoseconds, nanoseconds) const noexcept { return 0; }
+};
+
+// 10,000 keys of 30 s, and an absence of 12 s after so many of the first looks at 29 s: when the first key is told.
+[[nodiscard]] nanoseconds first_expiry_of_many(int looks) {
+  ManualClock clock;
+  ManualExecutor executor{clock, 1};
+  int asked = 0;
+  nanoseconds first{};
+  std::size_t told = 0;
+  HeartbeatMonitor<int, ManualClock, ManualExecutor, Interrupted> monitor{
+      clock,
+      executor,
+      [&](const auto& expiry) {
+        if (told++ == 0) first = expiry.expired_at.time_since_epoch();
+      },
+      {.shards = 1},
+      Interrupted{[&] { clock.advance(12s); }, &asked}};
+  for (int key = 0; key < 10'000; ++key)
+    monitor.watch(key, 30s);
+  executor.run_for(29s - 1ms);
+  asked = looks;
+  executor.run_for(1min);
+  BOOST_TEST(told == 10'000u);
+  BOOST_TEST(monitor.statistics().time_gaps == 1u);
+  return first;
+}
+
+// 20 beats, one each second: the key is due about 1.6 s after the last one.
+void learn(WatchDeskOf<PhiAccrual>& desk) {
+  desk.monitor->watch(7, 30s);
+  for (int beat = 0; beat < 20; ++beat) {
+    desk.executor.run_for(1s);
+    desk.monitor->touch(7);
+  }
+}
 
 BOOST_AUTO_TEST_SUITE(monitor_gaps)
 
@@ -77,6 +133,22 @@ BOOST_AUTO_TEST_CASE(each_gap_gives_one_grace) {
   BOOST_TEST(desk.told.size() == 1u);
   BOOST_TEST(desk.monitor->statistics().time_gaps == 2u);
   BOOST_TEST(desk.monitor->statistics().graces == 2u);
+}
+
+BOOST_AUTO_TEST_CASE(an_absence_that_ends_just_before_the_grace_does_leaves_time_to_be_touched) {
+  WatchDesk desk;
+  desk.monitor->watch(7, 30s);
+  desk.executor.run_for(28s);
+  desk.clock.advance(12s);  // 11 s late: until 51 s
+  desk.executor.run_for(9s);
+  BOOST_CHECK(desk.due(7) == 51s);
+  desk.clock.advance(1900ms);  // the look at 50 s is 900 ms late
+
+  desk.executor.run_for(500ms - 1ms);
+  BOOST_TEST(desk.told.empty());
+  desk.executor.run_for(1ms);
+
+  BOOST_TEST(desk.told.size() == 1u);
 }
 
 BOOST_AUTO_TEST_CASE(an_absence_after_the_first_look_counts_as_well) {
@@ -151,6 +223,8 @@ BOOST_AUTO_TEST_CASE(an_executor_that_never_comes_does_not_keep_sweeps_from_expi
   desk.clock.advance(40s);
   BOOST_TEST(desk.monitor->sweep().empty());
   desk.clock.advance(30s);
+  BOOST_TEST(desk.monitor->sweep().empty());  // the look before the end of the grace, and late
+  desk.clock.advance(500ms);
 
   BOOST_TEST(desk.monitor->sweep().size() == 1u);
 }
@@ -168,6 +242,38 @@ BOOST_AUTO_TEST_CASE(a_gap_puts_off_more_keys_than_one_hold_of_the_lock_looks_at
 
   BOOST_TEST(desk.told.size() == 10'000u);
   BOOST_TEST(desk.monitor->statistics().graces == 10'000u);
+}
+
+BOOST_AUTO_TEST_CASE(an_absence_between_two_slices_of_one_turn_puts_off_what_is_looked_at_afterwards) {
+  BOOST_CHECK(first_expiry_of_many(1'000) == 41s + 12s);
+}
+
+BOOST_AUTO_TEST_CASE(an_absence_between_a_turn_and_its_next_part_puts_off_what_is_looked_at_afterwards) {
+  BOOST_CHECK(first_expiry_of_many(2 * 16 * 256 - 2) == 41s + 12s);  // asked twice for each key
+}
+
+BOOST_AUTO_TEST_CASE(a_detector_does_not_learn_our_own_absence) {
+  WatchDeskOf<PhiAccrual> desk;
+  learn(desk);
+  const nanoseconds usual = desk.due(7) - desk.now();
+  desk.clock.advance(1h);
+
+  BOOST_TEST(desk.monitor->touch(7));  // before the executor comes to it
+
+  BOOST_CHECK(desk.due(7) - desk.now() == usual);
+}
+
+BOOST_AUTO_TEST_CASE(a_detector_learns_nothing_from_a_touch_in_the_grace) {
+  WatchDeskOf<PhiAccrual> desk;
+  learn(desk);
+  const nanoseconds usual = desk.due(7) - desk.now();
+  desk.clock.advance(1h);
+  desk.executor.run_for(1s);
+  BOOST_REQUIRE(desk.monitor->contains(7));
+
+  BOOST_TEST(desk.monitor->touch(7));
+
+  BOOST_CHECK(desk.due(7) - desk.now() == usual);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

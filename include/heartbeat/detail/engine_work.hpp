@@ -85,7 +85,7 @@ void Engine<Key, T, C, E>::turn(Turn& timer, Shard& home) noexcept {
       {
         const MutexLock lock{home.mutex()};
         more = home.advance(at, effects, nullptr);
-        if (slices == 0) home.woke();
+        home.woke(more);
         if (!more) home.arm(effects);
       }
       perform(home, effects);

@@ -129,6 +129,7 @@ class MonitorEngine {
     return {*turns_[hash & (turns_.size() - 1)], static_cast<std::uint32_t>(hash >> 32)};
   }
   void grow_index(Shard& shard) noexcept;
+  [[nodiscard]] static bool sweep_one(Shard& shard, std::vector<Key>& keys);
   void perform(Turn& turn, const MonitorEffects& effects) noexcept;
   void arm(Turn& turn, Instant at) noexcept;
   void turn(Turn& turn) noexcept;
@@ -137,6 +138,7 @@ class MonitorEngine {
   void tell() noexcept;
   [[nodiscard]] bool tell_one() noexcept;
   void become_quiet() noexcept;
+  static void free_untold(Shard& shard) noexcept;
   void destroy_policies() noexcept;
 
   static constexpr int slices_at_once = 16;
@@ -229,6 +231,28 @@ bool MonitorEngine<Key, C, E, D>::forget(const Key& key, std::uint64_t generatio
   return record != nullptr;
 }
 
+// All or nothing: an expiry whose key does not get into `keys`, for want of memory or since its move throws, waits on.
+template <class Key, class C, class E, class D>
+bool MonitorEngine<Key, C, E, D>::sweep_one(Shard& shard, std::vector<Key>& keys) {
+  if (keys.size() == keys.capacity()) keys.reserve(std::max<std::size_t>(16, 2 * keys.size()));
+  RecordPtr record;
+  {
+    const MutexLock lock{shard.mutex()};
+    record = shard.take();
+    if (record != nullptr) ++shard.counters().swept;
+  }
+  if (record == nullptr) return false;
+  try {
+    keys.push_back(std::move_if_noexcept(record->key));
+  } catch (...) {
+    const MutexLock lock{shard.mutex()};
+    shard.put_back(record);
+    --shard.counters().swept;
+    throw;
+  }
+  return true;
+}
+
 template <class Key, class C, class E, class D>
 std::vector<Key> MonitorEngine<Key, C, E, D>::sweep() {
   std::vector<Key> keys;
@@ -240,22 +264,14 @@ std::vector<Key> MonitorEngine<Key, C, E, D>::sweep() {
       more = turn->shard.advance(at, effects);
       if (!more) turn->shard.arm(effects);
     }
-    for (;;) {
-      try {  // before one is taken: none is lost for want of memory
-        if (keys.size() == keys.capacity()) keys.reserve(std::max<std::size_t>(16, 2 * keys.size()));
-      } catch (const std::bad_alloc&) {
-        perform(*turn, effects);
-        if (keys.empty()) throw;
-        return keys;  // the rest is told, or found by the next sweep
+    try {
+      while (sweep_one(turn->shard, keys)) {
       }
-      RecordPtr record;
-      {
-        const MutexLock lock{turn->shard.mutex()};
-        record = turn->shard.take();
-        if (record != nullptr) ++turn->shard.counters().swept;
-      }
-      if (record == nullptr) break;
-      keys.push_back(std::move(record->key));
+    } catch (...) {
+      effects.has_news = true;  // also what a teller missed while we had it
+      perform(*turn, effects);
+      if (keys.empty()) throw;
+      return keys;  // the rest is told, or found by the next sweep
     }
     effects.has_news = false;  // what it found is in `keys`
     perform(*turn, effects);

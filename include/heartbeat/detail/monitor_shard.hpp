@@ -19,7 +19,7 @@
 //         away: xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx^--|               late: at least half a notice is left from then
 //                                        away:     xxxxxxxxxxx^------|   later than the gap threshold: a grace of
 //                                                                        min(allowance, lateness) from then, once per
-//                                                                        gap
+//                                                                        gap; its end has a first look, too
 //
 // A notice is the gap threshold, at most half the allowance. So nothing expires unless the executor ran half a notice
 // before, and an absence of two gap thresholds is never held against a key that is allowed to be silent for that long.
@@ -96,8 +96,8 @@ class MonitorShard {
     while (take()) {
     }
     std::array<RecordPtr, slice> some;
-    for (std::uint64_t cursor = 0; forget_some(cursor, some) != 0;) {
-    }
+    for (std::uint64_t cursor = 0; cursor != KeyIndex<Record>::visit_end;)
+      static_cast<void>(forget_some(cursor, some));
   }
 
   Mutex& mutex() noexcept HEARTBEAT_RETURN_CAPABILITY(mutex_) { return mutex_; }
@@ -111,12 +111,12 @@ class MonitorShard {
     if (found != nullptr && !may_replace) return errc::already_watched;
     if (untold_ >= policy_.capacity) return errc::event_backlog;
     chunks_.reserve(index_.size() + 1);
+    now = saw(now);
     if (found != nullptr) remove(*found);
     Record& added = *record.release();
     record.reset(found);
     added.generation = last_generation_ += shards_;
     added.touched = now;
-    seen_ = std::max(seen_, now);
     ++counters_.watched;
     index_.insert(added);
     file(added, first_look(added));
@@ -129,13 +129,15 @@ class MonitorShard {
                            MonitorEffects& effects) noexcept HEARTBEAT_REQUIRES(mutex_) {
     Record* const record = find(hash, key, generation);
     if (record == nullptr) return false;
+    now = saw(now);
     if (now <= record->touched) return true;  // another thread's later touch came first
-    detector_.arrived(record->arrivals, std::chrono::nanoseconds{record->ttl},
-                      std::chrono::nanoseconds{now - record->touched});
+    // A key that may not be so silent, and lives: it was us who were away, which says nothing of its arrivals.
+    if (const std::int64_t silence = now - record->touched; !record->has_grace && silence <= allowance(*record)) {
+      detector_.arrived(record->arrivals, std::chrono::nanoseconds{record->ttl}, std::chrono::nanoseconds{silence});
+    }
     record->touched = now;
     record->is_noticed = record->has_grace = false;
     if (const Instant look = first_look(*record); policy_.scale.up(look) < record->due) {
-      seen_ = std::max(seen_, now);
       wheel_.erase(*record);
       file(*record, look);
       arm(effects);
@@ -160,17 +162,19 @@ class MonitorShard {
 
   /// When the record expires if nobody touches it, and we are not away.
   [[nodiscard]] Instant due(const Record& record) const noexcept HEARTBEAT_REQUIRES(mutex_) {
-    return record.is_noticed ? policy_.scale.instant(record.due) : add(record.touched, allowance(record));
+    if (record.is_noticed) return policy_.scale.instant(record.due);
+    const std::int64_t span = allowance(record);
+    return record.has_grace ? add(policy_.scale.instant(record.due), notice(span)) : add(record.touched, span);
   }
 
   /// Looks at up to a slice of what came up; false when nothing is left for this moment (G12).
   [[nodiscard]] bool advance(Instant now, MonitorEffects& effects) noexcept HEARTBEAT_REQUIRES(mutex_) {
-    now = seen_ = std::max(seen_, now);
+    now = saw(now);
     // A wake-up that comes late means that we were away; and only once, though a sweep may come before it.
     if (armed_ != tick_never && armed_ != gap_of_ && now - policy_.scale.instant(armed_) > policy_.gap_threshold) {
       ++counters_.time_gaps;
       gap_of_ = armed_;
-      gap_ = now - policy_.scale.instant(armed_);
+      gap_ += now - policy_.scale.instant(armed_);  // there may be one more between two slices
       gap_over_ = now;
     }
     std::array<WheelHook*, slice> came_up;
@@ -184,8 +188,12 @@ class MonitorShard {
     return more;
   }
 
-  /// The wake-up that was asked for has come. REQUIRES: `advance` has looked at how late it was.
-  void woke() noexcept HEARTBEAT_REQUIRES(mutex_) { armed_ = gap_of_ = tick_never; }
+  /// The wake-up that was asked for has come. If there is more, the next slice is due now: so an absence before it is
+  /// seen, too. REQUIRES: `advance` has looked at how late this one was; if there is more, the caller sees to it.
+  void woke(bool is_more) noexcept HEARTBEAT_REQUIRES(mutex_) {
+    armed_ = is_more ? policy_.scale.down(seen_) : tick_never;
+    gap_of_ = tick_never;
+  }
 
   /// Asks for a wake-up if one is needed earlier than the one asked for.
   void arm(MonitorEffects& effects) noexcept HEARTBEAT_REQUIRES(mutex_) {
@@ -207,14 +215,22 @@ class MonitorShard {
     return RecordPtr{record};
   }
 
+  /// What was taken, and could not be reported.
+  void put_back(RecordPtr& record) noexcept HEARTBEAT_REQUIRES(mutex_) {
+    record->next_in_bucket = first_;
+    first_ = record.release();
+    if (last_ == nullptr) last_ = first_;
+    ++untold_;
+  }
+
   void close() noexcept HEARTBEAT_REQUIRES(mutex_) { is_closed_ = true; }
-  /// Forgets up to a slice of those still watched, from the bucket at the cursor on; how many, to be freed without the
-  /// lock.
+  /// Forgets up to a slice of those still watched, from the bucket at the cursor on, and looks at no more buckets; how
+  /// many, to be freed without the lock.
   [[nodiscard]] std::size_t forget_some(std::uint64_t& cursor, std::array<RecordPtr, slice>& out) noexcept
       HEARTBEAT_REQUIRES(mutex_) {
     std::array<Record*, slice> some;
     std::size_t count = 0;
-    while (cursor != KeyIndex<Record>::visit_end) {
+    for (std::size_t buckets = 0; buckets < slice && cursor != KeyIndex<Record>::visit_end; ++buckets) {
       const std::uint64_t next = index_.visit(cursor, [&](Record& record) {
         if (count != slice) some[count++] = &record;
       });
@@ -238,6 +254,8 @@ class MonitorShard {
     return std::max(policy_.scale.nanoseconds(),
                     std::int64_t{detector_.allowance(record.arrivals, std::chrono::nanoseconds{record.ttl}).count()});
   }
+  // Whoever waited long for the lock brings an old time along. What he does counts from when it is done.
+  [[nodiscard]] Instant saw(Instant now) noexcept HEARTBEAT_REQUIRES(mutex_) { return seen_ = std::max(seen_, now); }
   [[nodiscard]] std::int64_t notice(std::int64_t allowance) const noexcept {
     return std::min(policy_.gap_threshold, allowance / 2);
   }
@@ -261,13 +279,14 @@ class MonitorShard {
     Instant deadline = now;
     if (!record.is_noticed) {
       if (const Instant look = first_look(record); now < look) return file(record, look);  // touched since it was filed
+      deadline = std::max(due(record), add(now, notice(span) / 2));
       record.is_noticed = true;
-      deadline = std::max(add(record.touched, span), add(now, notice(span) / 2));
     }
     if (const Instant grace = add(gap_over_, std::min(span, gap_)); gap_ != 0 && grace > deadline) {
-      deadline = grace;
       record.has_grace = true;
+      record.is_noticed = false;  // we may be away in the grace, too: it is looked at again a notice before its end
       ++counters_.graces;
+      return file(record, add(grace, -notice(span)));
     }
     if (deadline > now) return file(record, deadline);
     expire(record, now, effects);

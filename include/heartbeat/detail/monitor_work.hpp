@@ -33,7 +33,7 @@ void MonitorEngine<Key, C, E, D>::turn(Turn& turn) noexcept {
       {
         const MutexLock lock{turn.shard.mutex()};
         more = turn.shard.advance(at, effects);
-        if (slices == 0) turn.shard.woke();
+        turn.shard.woke(more);
         if (!more) turn.shard.arm(effects);
       }
       perform(turn, effects);
@@ -130,6 +130,19 @@ void MonitorEngine<Key, C, E, D>::release() noexcept {
   if ((ending_.fetch_or(is_orphaned) & is_quiet) != 0) destroy_policies();
 }
 
+// Keys are the user's: none outlives the policies, though a turn that the executor holds may keep us.
+template <class Key, class C, class E, class D>
+void MonitorEngine<Key, C, E, D>::free_untold(Shard& shard) noexcept {
+  for (RecordPtr record;;) {
+    {
+      const MutexLock lock{shard.mutex()};
+      record = shard.take();
+    }
+    if (record == nullptr) return;
+    record.reset();
+  }
+}
+
 // The gate is closed and empty: nobody else is inside, and nobody will be.
 template <class Key, class C, class E, class D>
 void MonitorEngine<Key, C, E, D>::become_quiet() noexcept {
@@ -145,6 +158,8 @@ void MonitorEngine<Key, C, E, D>::destroy_policies() noexcept {
   for (const std::unique_ptr<Turn>& turn : turns_) {
     if (policies_->executor.cancel(*turn)) remove_reference();
   }
+  for (const std::unique_ptr<Turn>& turn : turns_)
+    free_untold(turn->shard);
   policies_.reset();
   remove_reference();  // the monitor's
 }

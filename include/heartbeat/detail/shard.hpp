@@ -110,8 +110,9 @@ class Shard final : public AnswerReceiver {
   /// Looks at up to a slice of what is due; false when nothing is left for this moment. Stalled records are also put
   /// into `stalled`, each with a reference; there must be room for a slice.
   [[nodiscard]] bool advance(Instant now, Effects& effects, std::vector<Record*>* stalled) HEARTBEAT_REQUIRES(mutex_);
-  /// The wake-up that was asked for has come. REQUIRES: `advance` has looked at how late it was.
-  void woke() noexcept HEARTBEAT_REQUIRES(mutex_) { armed_ = tick_never; }
+  /// The wake-up that was asked for has come. If there is more, the next slice is due now: so an absence before it is
+  /// seen, too. REQUIRES: `advance` has looked at how late this one was; if there is more, the caller sees to it.
+  void woke(bool is_more) noexcept HEARTBEAT_REQUIRES(mutex_) { armed_ = is_more ? seen_ : tick_never; }
   /// Asks for a wake-up if one is needed earlier than the one asked for.
   void arm(Effects& effects) noexcept HEARTBEAT_REQUIRES(mutex_);
 

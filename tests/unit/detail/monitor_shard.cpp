@@ -58,6 +58,10 @@ struct Subject {
     BOOST_TEST(shard.touch(hash(key), key, Shard::any_generation, now, effects));
     return effects;
   }
+  Instant due(int key) {
+    const MutexLock lock{shard.mutex()};
+    return shard.due(*shard.find(hash(key), key, Shard::any_generation));
+  }
   Tick filed_for(int key) {
     const MutexLock lock{shard.mutex()};
     return shard.find(hash(key), key, Shard::any_generation)->due;
@@ -68,7 +72,7 @@ struct Subject {
     int slices = 0;
     for (bool more = true; more; ++slices) {
       more = shard.advance(now, effects);
-      if (slices == 0) shard.woke();
+      shard.woke(more);
     }
     shard.arm(effects);
     return slices;
@@ -103,6 +107,19 @@ BOOST_AUTO_TEST_CASE(a_touch_leaves_the_wheel_alone) {
 
   BOOST_TEST(subject.filed_for(1) == filed);
   BOOST_TEST(effects.wake_at == instant_never);
+}
+
+BOOST_AUTO_TEST_CASE(who_waited_for_the_lock_watches_and_touches_from_when_he_has_got_it) {
+  Subject<FixedDeadline> subject;
+  subject.watch(1, 20 * s, 0);
+  MonitorEffects effects;
+  subject.turn(10 * s, effects);
+
+  subject.touch(1, 3 * s);
+  subject.watch(2, 20 * s, 3 * s);
+
+  BOOST_TEST(subject.due(1) == 30 * s);
+  BOOST_TEST(subject.due(2) == 30 * s);
 }
 
 BOOST_AUTO_TEST_CASE(what_was_touched_is_filed_anew_when_it_comes_up) {

@@ -576,6 +576,16 @@ BOOST_AUTO_TEST_CASE(a_wake_up_later_than_the_threshold_is_one_time_gap) {
   BOOST_TEST(handle->life.in_grace());
 }
 
+BOOST_AUTO_TEST_CASE(an_absence_between_two_slices_of_one_wake_up_is_a_time_gap) {
+  ShardSubject subject;
+  for (int key = 0; key < 1'000; ++key)
+    subject.start(key, plain_rules());
+
+  BOOST_TEST(subject.turn(subject.core->wake_at, 100 * s) > 1);
+
+  BOOST_TEST(subject.statistics().time_gaps == 1u);
+}
+
 BOOST_AUTO_TEST_CASE(a_wake_up_in_time_after_a_long_rest_is_no_gap) {
   ShardSubject subject;
   BeatRules rules = plain_rules();

@@ -126,16 +126,17 @@ class ShardSubject {
   }
 
   // --- what an executor does
-  // Lets it be that late; how many slices were looked at.
-  int turn(Instant now) {
+  // Lets it be that late; how many slices were looked at. Away for so long after the first of them.
+  int turn(Instant now, Instant away = 0) {
     core->time = now;
     int slices = 0;
     for (bool more = true; more; ++slices) {
       with_effects([&](Effects& effects) HEARTBEAT_REQUIRES(shard.mutex()) {
         more = shard.advance(now, effects, nullptr);
-        if (slices == 0) shard.woke();
+        shard.woke(more);
         if (!more) shard.arm(effects);
       });
+      now += std::exchange(away, 0);
     }
     return slices;
   }
