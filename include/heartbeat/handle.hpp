@@ -143,9 +143,11 @@ class [[nodiscard("a handle that is dropped stops its heartbeat: keep it, or cal
   /// wait at once. Needs <heartbeat/executors/asio.hpp>; the registry's executor may be of any kind.
   ///
   /// Completes on the executor associated with the token's handler, which a callback gets from bind_executor (else it
-  /// is Asio's system_executor, a thread of Asio's own); never inside this call, also if the heartbeat has ended. No
-  /// error and no cancellation: `stop` ends it, and so does the handle's death, after which it completes as any other.
-  /// If its context is destroyed first, it never completes, and its handler is destroyed.
+  /// is Asio's system_executor, a thread of Asio's own); never inside this call, also if the heartbeat has ended. The
+  /// signature is `void(boost::system::error_code, EndReason)`; an end is no error, but a wait that is cancelled
+  /// through its cancellation slot (Boost 1.77) is one: operation_aborted, and the heartbeat runs on. `stop` ends it,
+  /// and so does the handle's death, after which it completes as any other. If its context is destroyed first, it never
+  /// completes, and its handler is destroyed.
   ///
   /// REQUIRES: there is a heartbeat, and it does not end on another thread while that context is being destroyed: stop
   /// it, or shut the registry down, first. Allocates: as `stop_token`, and the operation. Throws: std::bad_alloc; what
@@ -154,7 +156,7 @@ class [[nodiscard("a handle that is dropped stops its heartbeat: keep it, or cal
   auto async_end(Token && token) const {
     static_assert(detail::AsyncEndToken<Token>,
                   "async_end needs #include <heartbeat/executors/asio.hpp>, and a completion token for the signature "
-                  "void(heartbeat::EndReason)");
+                  "void(boost::system::error_code, heartbeat::EndReason)");
     assert(record_);
     if constexpr (detail::AsyncEndToken<Token>) {
       return async_end_of(detail::EndWatch{detail::RecordReference::to(*record_), stop_token()},

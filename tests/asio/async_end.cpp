@@ -29,6 +29,7 @@ using namespace heartbeat;              // NOLINT
 using namespace heartbeat::asio_tests;  // NOLINT
 using namespace heartbeat::guarantees;  // NOLINT
 
+using Error = boost::system::error_code;
 using AsioRegistry = HeartbeatRegistry<int, FunctionTransport<AsyncBeat>, BootClock, AsioExecutor>;
 
 AsioRegistry::Options quiet() {
@@ -52,7 +53,7 @@ BOOST_AUTO_TEST_CASE(a_callback_is_called_on_its_executor_and_not_inside_stop) {
   std::optional<EndReason> reason;
   bool was_in_strand = false;
 
-  handle.async_end(asio::bind_executor(strand, [&](EndReason why) {
+  handle.async_end(asio::bind_executor(strand, [&](Error, EndReason why) {
     reason = why;
     was_in_strand = strand.running_in_this_thread();
   }));
@@ -71,7 +72,7 @@ BOOST_AUTO_TEST_CASE(a_heartbeat_that_has_ended_completes_soon_and_not_inside_th
   handle.stop();
   std::optional<EndReason> reason;
 
-  handle.async_end(asio::bind_executor(running.context, [&](EndReason why) { reason = why; }));
+  handle.async_end(asio::bind_executor(running.context, [&](Error, EndReason why) { reason = why; }));
   BOOST_TEST(!reason.has_value());
   BOOST_TEST(run_until(running.context, [&] { return reason.has_value(); }));
 
@@ -111,7 +112,7 @@ BOOST_AUTO_TEST_CASE(a_handle_that_dies_with_the_operation_under_way_completes_i
   auto handle = std::make_unique<AsioRegistry::Handle>(running.registry->start(1, quiet()));
   std::optional<EndReason> reason;
 
-  handle->async_end(asio::bind_executor(running.context, [&](EndReason why) { reason = why; }));
+  handle->async_end(asio::bind_executor(running.context, [&](Error, EndReason why) { reason = why; }));
   handle.reset();
   BOOST_TEST(run_until(running.context, [&] { return reason.has_value(); }));
 
@@ -123,7 +124,7 @@ BOOST_AUTO_TEST_CASE(a_registry_that_dies_with_the_operation_under_way_completes
   auto handle = running.registry->start(1, quiet());
   std::optional<EndReason> reason;
 
-  handle.async_end(asio::bind_executor(running.context, [&](EndReason why) { reason = why; }));
+  handle.async_end(asio::bind_executor(running.context, [&](Error, EndReason why) { reason = why; }));
   running.registry.reset();
   running.context.run();
 
@@ -136,9 +137,9 @@ BOOST_AUTO_TEST_CASE(a_handler_may_destroy_handle_and_registry_and_wait_again) {
   auto other = running.registry->start(2, quiet());
   std::vector<EndReason> reasons;
 
-  handle.async_end(asio::bind_executor(running.context, [&](EndReason why) {
+  handle.async_end(asio::bind_executor(running.context, [&](Error, EndReason why) {
     reasons.push_back(why);
-    other.async_end(asio::bind_executor(running.context, [&](EndReason too) { reasons.push_back(too); }));
+    other.async_end(asio::bind_executor(running.context, [&](Error, EndReason too) { reasons.push_back(too); }));
     handle = {};
     running.registry.reset();
   }));
@@ -176,8 +177,8 @@ BOOST_AUTO_TEST_CASE(ends_and_waits_that_race_complete_each_wait_once) {
   Threads threads{running.context, 2};
   Tally completed;
   std::atomic<int> wrong{0};
-  const auto count = [&](EndReason reason) {
-    if (reason != EndReason::stopped) ++wrong;
+  const auto count = [&](Error error, EndReason reason) {
+    if (error || reason != EndReason::stopped) ++wrong;
     completed.add();
   };
 
@@ -204,7 +205,7 @@ BOOST_AUTO_TEST_CASE(a_registry_with_threads_of_its_own_completes_on_the_context
   std::optional<EndReason> reason;
   std::thread::id where;
 
-  handle.async_end(asio::bind_executor(context, [&](EndReason why) {
+  handle.async_end(asio::bind_executor(context, [&](Error, EndReason why) {
     reason = why;
     where = std::this_thread::get_id();
   }));

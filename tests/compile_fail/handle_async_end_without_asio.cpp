@@ -7,7 +7,7 @@ using Handle = heartbeat::HeartbeatHandle<int, heartbeat::BootClock>;
 
 void wait(const Handle& handle) {
 #ifdef HEARTBEAT_COMPILE_FAIL
-  handle.async_end([](heartbeat::EndReason) {});  // error: async_end needs #include <heartbeat/executors/asio.hpp>
+  handle.async_end([](int, heartbeat::EndReason) {});  // error: async_end needs #include <heartbeat/executors/asio.hpp>
 #endif
   static_cast<void>(handle.ended());
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 // `co_await handle.async_end(token)`: a heartbeat's end as an asynchronous operation of Asio's. A timer of Asio's that
 // never expires holds the handler, and the heartbeat's stop token cancels it: so the operation counts as work,
-// completes on its own executor, never inside the call, and dies with its context, as Asio's own operations do. Read
-// next: handle.hpp, which finds this function by its argument.
+// completes on its own executor, never inside the call, is cancelled by its slot where Asio has slots (Boost 1.77), and
+// dies with its context, as Asio's own operations do. Read next: handle.hpp, which finds this function by its argument.
 #pragma once
 
 #include <chrono>
@@ -13,12 +13,18 @@
 #include <utility>  // before Asio 1.74, which needs it and does not say so
 
 #include <boost/asio/associated_allocator.hpp>
+#include <boost/version.hpp>
+#if BOOST_VERSION >= 107700
+#include <boost/asio/associated_cancellation_slot.hpp>
+#endif
 #include <boost/asio/associated_executor.hpp>
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/basic_waitable_timer.hpp>
+#include <boost/asio/error.hpp>
 #include <boost/asio/execution/context.hpp>
 #include <boost/asio/query.hpp>
 #include <boost/asio/system_executor.hpp>
+#include <boost/system/error_code.hpp>
 
 #include <heartbeat/end.hpp>
 #include <heartbeat/executors/asio_waiter.hpp>
@@ -44,7 +50,10 @@ class AsioEnd {
     when_ended_.emplace(watch_.token(), Wake{never_});  // runs at once if it has ended
   }
 
-  [[nodiscard]] EndReason reason() const noexcept { return watch_.reason(); }
+  /// None if the wait was cancelled and the heartbeat runs on.
+  [[nodiscard]] std::optional<EndReason> reason() const noexcept {
+    return watch_.token().stop_requested() ? std::optional{watch_.reason()} : std::nullopt;
+  }
 
  private:
   struct Wake {
@@ -80,11 +89,24 @@ struct AsioEndHandler {
   [[nodiscard]] executor_type get_executor() const noexcept { return boost::asio::get_associated_executor(handler); }
   [[nodiscard]] allocator_type get_allocator() const noexcept { return boost::asio::get_associated_allocator(handler); }
 
-  template <class Error>
-  void operator()(const Error&) {
-    const EndReason reason = end->reason();
+#if BOOST_VERSION >= 107700
+  // The timer's wait looks for it here, and cancels itself.
+  using cancellation_slot_type = boost::asio::associated_cancellation_slot_t<Handler>;
+
+  [[nodiscard]] cancellation_slot_type get_cancellation_slot() const noexcept {
+    return boost::asio::get_associated_cancellation_slot(handler);
+  }
+#endif
+
+  void operator()(const boost::system::error_code&) {
+    const std::optional<EndReason> reason = end->reason();
+#if BOOST_VERSION >= 107700
+    if (auto slot = get_cancellation_slot(); slot.is_connected()) slot.clear();  // it refers to the timer
+#endif
     end.reset();  // before the upcall, as Asio's operations give back what they hold
-    std::move(handler)(reason);
+    const boost::system::error_code error =
+        reason ? boost::system::error_code{} : boost::asio::error::operation_aborted;
+    std::move(handler)(error, reason.value_or(EndReason::stopped));
   }
 
   std::shared_ptr<AsioEnd<Watch, AsioEndHome<Handler>>> end;
@@ -93,7 +115,7 @@ struct AsioEndHandler {
 
 template <class Watch, class Token>
 auto async_end_of(Watch watch, Token&& token) {
-  return boost::asio::async_initiate<Token, void(EndReason)>(
+  return boost::asio::async_initiate<Token, void(boost::system::error_code, EndReason)>(
       [](auto&& handler, Watch watched) {
         using Handler = std::decay_t<decltype(handler)>;
         using End = AsioEnd<Watch, AsioEndHome<Handler>>;
