@@ -226,8 +226,7 @@ class ShardSubject {
       with_effects([&](Effects&) HEARTBEAT_REQUIRES(shard.mutex()) { found = shard.take_token(firing); });
       if (!found) return fired;
       firing.source.request_stop();
-      if (firing.record == nullptr) continue;
-      with_effects([&](Effects& effects) HEARTBEAT_REQUIRES(shard.mutex()) { shard.leave(*firing.record, effects); });
+      with_effects([&](Effects& effects) HEARTBEAT_REQUIRES(shard.mutex()) { shard.fired(firing, effects); });
     }
   }
 
