@@ -177,8 +177,7 @@ class [[nodiscard("a handle that is dropped stops its heartbeat: keep it, or cal
   [[nodiscard]] typename C::time_point valid_until() const noexcept {
     const auto until = record_ ? record_->life.valid_until() : std::nullopt;
     if (!until) return C::time_point::min();
-    return typename C::time_point{
-        std::chrono::floor<typename C::duration>(std::chrono::nanoseconds{*until})};  // never later than it is
+    return detail::to_time_point_before<C>(*until);  // never later than it is
   }
 
   /// Why it ended; no value while it runs, and without a heartbeat.

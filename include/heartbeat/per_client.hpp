@@ -303,8 +303,7 @@ class PerClient {
     }
     status->valid_until.reset();
     if (const auto until = detail::member_valid_until<K>(record)) {
-      status->valid_until =
-          typename C::time_point{std::chrono::floor<typename C::duration>(std::chrono::nanoseconds{*until})};
+      status->valid_until = detail::to_time_point_before<C>(*until);
     }
     return status;
   }

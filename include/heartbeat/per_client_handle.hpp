@@ -145,7 +145,7 @@ class [[nodiscard("a handle that is dropped stops its key: keep it, or call deta
   [[nodiscard]] typename C::time_point valid_until() const noexcept {
     const auto until = instant_valid_until();
     if (!until) return C::time_point::min();
-    return typename C::time_point{std::chrono::floor<typename C::duration>(std::chrono::nanoseconds{*until})};
+    return detail::to_time_point_before<C>(*until);
   }
 
   /// Why it ended; no value while it runs, and without a key.

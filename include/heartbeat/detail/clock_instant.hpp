@@ -27,4 +27,10 @@ template <class C>
   return typename C::time_point{std::chrono::ceil<typename C::duration>(std::chrono::nanoseconds{at})};
 }
 
+/// The same for what must not be promised for longer: rounded down.
+template <class C>
+[[nodiscard]] constexpr typename C::time_point to_time_point_before(Instant at) noexcept {
+  return typename C::time_point{std::chrono::floor<typename C::duration>(std::chrono::nanoseconds{at})};
+}
+
 }  // namespace heartbeat::detail

@@ -3,8 +3,7 @@
 // nobody. Read next: ../registry.hpp, which copies the keys.
 #pragma once
 
-#include <chrono>
-
+#include <heartbeat/detail/clock_instant.hpp>
 #include <heartbeat/detail/core.hpp>
 #include <heartbeat/status.hpp>
 
@@ -22,12 +21,8 @@ template <class Key, class C>
     case State::in_flight: status.state = HeartbeatState::in_flight; break;
     case State::ended: return false;
   }
-  if (const auto until = record.life.valid_until()) {
-    status.valid_until =
-        typename C::time_point{std::chrono::floor<typename C::duration>(std::chrono::nanoseconds{*until})};
-  }
-  status.due = typename C::time_point{
-      std::chrono::floor<typename C::duration>(std::chrono::nanoseconds{record.life.next_send()})};
+  if (const auto until = record.life.valid_until()) status.valid_until = to_time_point_before<C>(*until);
+  status.due = to_time_point_before<C>(record.life.next_send());
   if (record.side) status.error = record.side->error;
   status.is_in_jeopardy = record.life.in_jeopardy();
   status.failures = record.life.failures();

@@ -201,8 +201,8 @@ inline bool Shard::take_token(Firing& out) noexcept {
 
 inline bool Shard::take_token_of(Record& record, Firing& out) noexcept {
   if (record.busy.load(std::memory_order_relaxed) == 0) return false;  // under the lock
-  std::size_t looked_at =
-      0;  // what is further down is left to the lanes: the lock is not held for longer than for a slice
+  // What is further down is left to the lanes: the lock is not held for longer than for a slice.
+  std::size_t looked_at = 0;
   for (BeatSlot** link = &fired_slots_; *link != nullptr && looked_at < slice; link = &(*link)->next, ++looked_at) {
     if ((*link)->fired != &record) continue;
     take_call(*link, out);
