@@ -67,11 +67,13 @@ struct Scene {
                      });
   }
 
+  // An empty handle where a refusal was to be expected: a slow sink is one, since nothing here waits for it.
   Handle start(int key, Sessions::Options options = quick<Sessions::Options>()) {
+    using heartbeat::errc;
     std::error_code error;
     Handle handle = sessions->start(key, std::move(options), error);
     if (handle) ++started;
-    if (error && error != heartbeat::errc::already_running && error != heartbeat::errc::shut_down) {
+    if (error && error != errc::already_running && error != errc::shut_down && error != errc::event_backlog) {
       throw std::system_error{error};
     }
     return handle;
@@ -116,8 +118,9 @@ BOOST_AUTO_TEST_CASE(no_key_is_left_without_a_client_that_beats) {
   Kept kept;
 
   on_threads(threads, [&](int thread) {
-    for (int n = 0; n < 60 * rounds(); ++n)
-      kept.add(scene.start(thread + threads * n));
+    for (int n = 0; n < 60 * rounds(); ++n) {
+      if (Handle handle = scene.start(thread + threads * n)) kept.add(std::move(handle));
+    }
   });
 
   // The server forgets each client sooner or later: a key that nobody beats for would never end.
@@ -143,7 +146,7 @@ BOOST_AUTO_TEST_CASE(keys_are_started_again_inside_their_ends_until_a_shutdown_e
   };
 
   for (int key = 0; key < 32; ++key)
-    kept.add(scene.start(key));
+    kept.add(scene.start(key));  // no end waits for the sink yet
   on_threads(threads, [&](int thread) {
     while (left.load() > 0) {  // the sink's starts and ours meet on the same clients
       Handle mine = scene.start(1'000 + thread);
