@@ -41,16 +41,14 @@ struct Scene {
                         }},
                     [this](const Registry::EventType& event) { ends.note(event); }};
 
-  // How many members the group got: a slow sink can refuse some, since nothing here waits for it.
+  // How many members the group got.
   int fill(Group& group, int first_key) {
     int count = 0;
     for (int i = 0; i < members; ++i) {
       std::error_code error;
       group.start(first_key + i, quick<Registry::Options>(), error);
       if (!error) ++count;
-      if (error && error != heartbeat::errc::group_cancelled && error != heartbeat::errc::event_backlog) {
-        throw std::system_error{error};
-      }
+      throw_unless_expected(error, {heartbeat::errc::group_cancelled});
     }
     started += static_cast<std::uint64_t>(count);
     return count;

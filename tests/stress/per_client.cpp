@@ -67,15 +67,12 @@ struct Scene {
                      });
   }
 
-  // An empty handle where a refusal was to be expected: a slow sink is one, since nothing here waits for it.
+  // An empty handle where a refusal was to be expected.
   Handle start(int key, Sessions::Options options = quick<Sessions::Options>()) {
-    using heartbeat::errc;
     std::error_code error;
     Handle handle = sessions->start(key, std::move(options), error);
     if (handle) ++started;
-    if (error && error != errc::already_running && error != errc::shut_down && error != errc::event_backlog) {
-      throw std::system_error{error};
-    }
+    throw_unless_expected(error, {heartbeat::errc::already_running, heartbeat::errc::shut_down});
     return handle;
   }
 
