@@ -17,13 +17,19 @@ OUT = pathlib.Path("build/benchmarks")
 PROGRAMS = OUT / "tests" / "benchmarks"
 MILLION = 1_000_000
 INTERVAL = 5  # seconds: a span of whole ones holds every heartbeat's beat, however their phases lie
+LONGEST = 180  # seconds for one program: one that falls behind while it starts its heartbeats may never come to an end
 
 
 def run(program, *arguments):
-    """One program's JSON object; None, said on the terminal, if it failed or did not beat as often as it should."""
+    """One program's JSON object; None, said on the terminal, if it failed, did not beat as often as it should, or did
+    not end."""
     command = [str(PROGRAMS / program), *map(str, arguments)]
     print("  ", program, *arguments, flush=True)
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+    try:
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False, timeout=LONGEST)
+    except subprocess.TimeoutExpired:
+        print(f"   {program}: not at its end after {LONGEST} s: not counted", file=sys.stderr)
+        return None
     if done.returncode != 0:
         print(f"   {program}: exit status {done.returncode}: not counted", file=sys.stderr)
         return None
