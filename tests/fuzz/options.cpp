@@ -120,8 +120,9 @@ struct Server {
 
 using Registry = heartbeat::HeartbeatRegistry<int, Server, ManualClock, ManualExecutor>;
 
-// Steps from timer to timer, a bounded number of them: options may ask for a beat every tick of a century, and the wheel
-// of a short tick turns many times before a beat that is years away. Returns whether all that is due by then has run.
+// Steps from timer to timer, a bounded number of them: options may ask for a beat every tick of a century, and the
+// wheel of a short tick turns many times before a beat that is years away. Returns whether all that is due by then has
+// run.
 bool run(ManualExecutor& executor, Span span) {
   const Time end = executor.clock().now() + span;
   for (int steps = 0; steps < 300; ++steps) {

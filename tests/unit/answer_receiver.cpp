@@ -15,13 +15,13 @@
 
 namespace {
 
+BOOST_AUTO_TEST_SUITE(answer_receiver)
+
 using heartbeat::BeatResult;
 using heartbeat::detail::AnswerReceiver;
 using heartbeat::detail::AnswerSlot;
 using heartbeat::detail::AnswerTicket;
 using heartbeat::detail::RecordingReceiver;
-
-BOOST_AUTO_TEST_SUITE(answer_receiver)
 
 BOOST_AUTO_TEST_CASE(an_answer_reaches_the_receiver_with_its_slot_and_serial) {
   RecordingReceiver receiver;

@@ -16,13 +16,13 @@
 
 namespace {
 
+BOOST_AUTO_TEST_SUITE(beat_completion)
+
 using heartbeat::BeatCompletion;
 using heartbeat::BeatResult;
 using heartbeat::CloseCompletion;
 using heartbeat::errc;
 using heartbeat::detail::RecordingReceiver;
-
-BOOST_AUTO_TEST_SUITE(beat_completion)
 
 BOOST_AUTO_TEST_CASE(an_answer_given_is_the_answer_received) {
   RecordingReceiver receiver;

@@ -11,11 +11,11 @@
 
 namespace {
 
+BOOST_AUTO_TEST_SUITE(beat_context)
+
 using namespace std::chrono_literals;
 using heartbeat::BeatContext;
 using heartbeat::detail::RecordingReceiver;
-
-BOOST_AUTO_TEST_SUITE(beat_context)
 
 BOOST_AUTO_TEST_CASE(a_context_made_by_hand_says_what_it_was_given) {
   std::stop_source source;

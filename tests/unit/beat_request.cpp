@@ -12,14 +12,14 @@
 
 namespace {
 
+BOOST_AUTO_TEST_SUITE(beat_request)
+
 using namespace std::chrono_literals;
 using heartbeat::BeatCompletion;
 using heartbeat::BeatContext;
 using heartbeat::BeatRequest;
 using heartbeat::BeatResult;
 using heartbeat::errc;
-
-BOOST_AUTO_TEST_SUITE(beat_request)
 
 BOOST_AUTO_TEST_CASE(a_request_refers_to_the_key_and_does_not_copy_it) {
   const std::string key(100, 'k');

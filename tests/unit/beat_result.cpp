@@ -12,12 +12,12 @@
 
 namespace {
 
+BOOST_AUTO_TEST_SUITE(beat_result)
+
 using namespace std::chrono_literals;
 using heartbeat::BeatResult;
 using heartbeat::Duration;
 using Kind = BeatResult::Kind;
-
-BOOST_AUTO_TEST_SUITE(beat_result)
 
 BOOST_AUTO_TEST_CASE(an_acknowledgement_carries_nothing_else) {
   const BeatResult result = BeatResult::acknowledged();

@@ -11,9 +11,9 @@
 
 namespace {
 
-using heartbeat::BootClock;
-
 BOOST_AUTO_TEST_SUITE(boot_clock)
+
+using heartbeat::BootClock;
 
 BOOST_AUTO_TEST_CASE(it_is_a_clock_by_our_rules_and_by_the_standards) {
   static_assert(heartbeat::Clock<BootClock>);

@@ -9,10 +9,10 @@
 
 namespace {
 
+BOOST_AUTO_TEST_SUITE(detector)
+
 using namespace std::chrono_literals;
 using namespace heartbeat;
-
-BOOST_AUTO_TEST_SUITE(detector)
 
 BOOST_AUTO_TEST_CASE(a_fixed_deadline_is_the_ttl_whatever_arrives) {
   constexpr FixedDeadline detector;

@@ -12,13 +12,13 @@
 
 namespace {
 
+BOOST_AUTO_TEST_SUITE(duration)
+
 using namespace std::chrono_literals;
 using heartbeat::Duration;
 using std::chrono::nanoseconds;
 
 constexpr nanoseconds century{Duration::longest};
-
-BOOST_AUTO_TEST_SUITE(duration)
 
 BOOST_AUTO_TEST_CASE(a_default_made_one_is_zero) {
   BOOST_TEST(Duration{}.count() == 0);

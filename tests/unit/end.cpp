@@ -11,12 +11,12 @@
 
 namespace {
 
+BOOST_AUTO_TEST_SUITE(end)
+
 using heartbeat::EndReason;
 
 constexpr EndReason all[] = {EndReason::stopped, EndReason::parent_cancelled, EndReason::gone,
                              EndReason::failed,  EndReason::stalled,          EndReason::shut_down};
-
-BOOST_AUTO_TEST_SUITE(end)
 
 BOOST_AUTO_TEST_CASE(each_reason_has_a_word_of_its_own) {
   std::set<std::string_view> words;

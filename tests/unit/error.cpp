@@ -13,6 +13,8 @@
 
 namespace {
 
+BOOST_AUTO_TEST_SUITE(error)
+
 using heartbeat::condition;
 using heartbeat::errc;
 
@@ -26,8 +28,6 @@ class SameNameElsewhere final : public std::error_category {
 bool is_known(int value) {
   return heartbeat::category().message(value) != heartbeat::category().message(0);
 }
-
-BOOST_AUTO_TEST_SUITE(error)
 
 BOOST_AUTO_TEST_CASE(every_code_has_words_of_its_own) {
   std::set<std::string> messages;

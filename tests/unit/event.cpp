@@ -9,9 +9,9 @@
 
 namespace {
 
-using heartbeat::EventKind;
-
 BOOST_AUTO_TEST_SUITE(event)
+
+using heartbeat::EventKind;
 
 BOOST_AUTO_TEST_CASE(each_kind_has_a_word_of_its_own) {
   std::set<std::string_view> words;

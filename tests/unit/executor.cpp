@@ -14,6 +14,8 @@
 
 namespace {
 
+BOOST_AUTO_TEST_SUITE(executor)
+
 using heartbeat::BlockingExecutor;
 using heartbeat::BootClock;
 using heartbeat::ExecutorFor;
@@ -67,8 +69,6 @@ struct HelpsWithPlainFunctions : Complete {
 struct NotCopyable : Complete {
   std::unique_ptr<int> owned;
 };
-
-BOOST_AUTO_TEST_SUITE(executor)
 
 BOOST_AUTO_TEST_CASE(three_operations_that_never_throw_make_an_executor) {
   static_assert(ExecutorFor<Complete, BootClock>);

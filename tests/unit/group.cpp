@@ -13,11 +13,11 @@
 
 namespace {
 
+BOOST_AUTO_TEST_SUITE(group)
+
 using namespace std::chrono_literals;
 using namespace heartbeat;
 using heartbeat::testing::Desk;
-
-BOOST_AUTO_TEST_SUITE(group)
 
 BOOST_AUTO_TEST_CASE(an_empty_group_has_nothing_to_wait_for) {
   Desk desk;

@@ -14,6 +14,8 @@
 
 namespace {
 
+BOOST_AUTO_TEST_SUITE(handle)
+
 using namespace std::chrono_literals;
 using namespace heartbeat;
 using heartbeat::testing::Desk;
@@ -36,8 +38,6 @@ void check_has_no_heartbeat(Handle& handle) {
   handle.progress();
   handle.detach();
 }
-
-BOOST_AUTO_TEST_SUITE(handle)
 
 BOOST_AUTO_TEST_CASE(a_default_made_handle_answers_everything_with_no) {
   Handle handle;

@@ -15,6 +15,8 @@
 #include <heartbeat/metrics.hpp>
 #include <heartbeat/statistics.hpp>
 
+BOOST_AUTO_TEST_SUITE(metrics)
+
 namespace {
 
 using namespace std::chrono_literals;
@@ -58,8 +60,6 @@ constexpr std::size_t numbers = 25 + 6 + 1 + 1;
 static_assert(sizeof(Statistics) == (numbers - 1 + heartbeat::LatenessHistogram::buckets + 1) * 8);
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(metrics)
 
 BOOST_AUTO_TEST_CASE(every_number_of_the_statistics_is_told_once) {
   std::multiset<double> told;

@@ -15,6 +15,8 @@
 
 namespace {
 
+BOOST_AUTO_TEST_SUITE(monitor_gaps)
+
 using namespace std::chrono_literals;
 using namespace heartbeat;
 using heartbeat::testing::ManualClock;
@@ -71,8 +73,6 @@ void learn(WatchDeskOf<PhiAccrual>& desk) {
     desk.monitor->touch(7);
   }
 }
-
-BOOST_AUTO_TEST_SUITE(monitor_gaps)
 
 BOOST_AUTO_TEST_CASE(a_deadline_that_passed_while_we_were_away_is_put_off_by_the_time_we_were) {
   WatchDesk desk;

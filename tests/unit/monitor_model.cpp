@@ -16,6 +16,8 @@
 
 namespace {
 
+BOOST_AUTO_TEST_SUITE(monitor_model)
+
 using namespace std::chrono_literals;
 using namespace heartbeat;
 using heartbeat::testing::ToldExpiry;
@@ -174,8 +176,6 @@ void play_with_absences(std::uint64_t seed) {
   BOOST_TEST_REQUIRE(sums.watched == sums.expired + sums.forgotten);
   BOOST_TEST_REQUIRE(sums.forgotten == forgotten);
 }
-
-BOOST_AUTO_TEST_SUITE(monitor_model)
 
 BOOST_AUTO_TEST_CASE(it_says_what_a_map_would_say_to_the_tick) {
   for (std::uint64_t seed = 1; seed <= 3'000; ++seed) {

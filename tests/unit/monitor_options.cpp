@@ -8,10 +8,10 @@
 
 namespace {
 
+BOOST_AUTO_TEST_SUITE(monitor_options)
+
 using namespace std::chrono_literals;
 using namespace heartbeat;
-
-BOOST_AUTO_TEST_SUITE(monitor_options)
 
 BOOST_AUTO_TEST_CASE(the_defaults_keep_the_rules) {
   BOOST_CHECK(broken_rule(MonitorOptions{}) == errc{});

@@ -6,9 +6,9 @@
 
 namespace {
 
-using namespace heartbeat;
-
 BOOST_AUTO_TEST_SUITE(monitor_report)
+
+using namespace heartbeat;
 
 BOOST_AUTO_TEST_CASE(each_reason_has_its_words) {
   BOOST_TEST(to_string(ExpiryReason::silent) == "silent");

@@ -19,6 +19,8 @@
 
 namespace {
 
+BOOST_AUTO_TEST_SUITE(open_metrics)
+
 using namespace std::chrono_literals;
 using heartbeat::LabelledStatistics;
 using heartbeat::metrics_text;
@@ -62,8 +64,6 @@ std::string labels_of(Labels labels) {
 }
 
 using Lines = std::vector<std::string>;
-
-BOOST_AUTO_TEST_SUITE(open_metrics)
 
 BOOST_AUTO_TEST_CASE(a_counter_has_total_behind_its_samples_alone) {
   const std::string text = metrics_text({{{}, counted()}});

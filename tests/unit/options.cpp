@@ -17,6 +17,8 @@
 
 namespace {
 
+BOOST_AUTO_TEST_SUITE(options)
+
 using namespace std::chrono_literals;
 using heartbeat::broken_rule;
 using heartbeat::condition;
@@ -86,8 +88,6 @@ errc rule_with(const std::function<void(Options&)>& set) {
   set(options);
   return broken_rule(options);
 }
-
-BOOST_AUTO_TEST_SUITE(options)
 
 BOOST_AUTO_TEST_CASE(the_defaults_keep_every_rule) {
   static_assert(broken_rule(Options{}) == errc{});

@@ -10,6 +10,8 @@
 
 namespace {
 
+BOOST_AUTO_TEST_SUITE(parent_token)
+
 using heartbeat::ParentToken;
 
 constexpr bool empty_ones_are_constants() {
@@ -19,8 +21,6 @@ constexpr bool empty_ones_are_constants() {
   copy = moved;
   return !copy && !moved;
 }
-
-BOOST_AUTO_TEST_SUITE(parent_token)
 
 BOOST_AUTO_TEST_CASE(a_default_made_one_is_no_token) {
   const ParentToken none;

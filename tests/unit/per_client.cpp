@@ -19,6 +19,8 @@
 
 namespace {
 
+BOOST_AUTO_TEST_SUITE(per_client)
+
 using namespace std::chrono_literals;
 using namespace heartbeat;
 using heartbeat::testing::ClientOf;
@@ -44,8 +46,6 @@ std::error_code refused(Desk& desk, int key, Options options) {
   BOOST_TEST(!handle);
   return error;
 }
-
-BOOST_AUTO_TEST_SUITE(per_client)
 
 // --- one beat for all
 

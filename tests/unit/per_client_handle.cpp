@@ -12,6 +12,8 @@
 
 namespace {
 
+BOOST_AUTO_TEST_SUITE(per_client_handle)
+
 using namespace std::chrono_literals;
 using namespace heartbeat;
 
@@ -22,8 +24,6 @@ using Handle = Desk::Handle;
 Options at_once() {
   return Desk::at_once();
 }
-
-BOOST_AUTO_TEST_SUITE(per_client_handle)
 
 BOOST_AUTO_TEST_CASE(a_handle_that_dies_leaves_and_one_that_is_detached_does_not) {
   Desk desk;

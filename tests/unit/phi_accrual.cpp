@@ -13,6 +13,8 @@
 
 namespace {
 
+BOOST_AUTO_TEST_SUITE(phi_accrual)
+
 using namespace std::chrono_literals;
 using namespace heartbeat;
 
@@ -63,8 +65,6 @@ constexpr Row table[] = {
     detector.arrived(state, 30s, i % 2 == 0 ? one : other);
   return state;
 }
-
-BOOST_AUTO_TEST_SUITE(phi_accrual)
 
 BOOST_AUTO_TEST_CASE(phi_is_what_the_table_says_far_out_in_both_tails) {
   for (const Row& row : table) {

@@ -14,6 +14,8 @@
 
 namespace {
 
+BOOST_AUTO_TEST_SUITE(registry)
+
 using namespace std::chrono_literals;
 using namespace heartbeat;
 using heartbeat::testing::Desk;
@@ -25,8 +27,6 @@ std::error_code refusal(Desk& desk, int key, Desk::Options options) {
   BOOST_TEST(!static_cast<bool>(handle));
   return error;
 }
-
-BOOST_AUTO_TEST_SUITE(registry)
 
 BOOST_AUTO_TEST_CASE(it_is_neither_copied_nor_moved) {
   static_assert(!std::is_copy_constructible_v<Desk::Registry>);

@@ -26,6 +26,8 @@
 
 namespace {
 
+BOOST_AUTO_TEST_SUITE(statistics)
+
 using namespace std::chrono_literals;
 using heartbeat::BeatResult;
 using heartbeat::EndReason;
@@ -59,8 +61,6 @@ class Server {
   int calls_ = 0;
   std::deque<heartbeat::BeatCompletion> unanswered_;
 };
-
-BOOST_AUTO_TEST_SUITE(statistics)
 
 BOOST_AUTO_TEST_CASE(the_buckets_follow_each_other_without_a_gap_four_to_a_power_of_two) {
   for (std::size_t bucket = 0; bucket + 1 < LatenessHistogram::buckets; ++bucket) {

@@ -10,9 +10,9 @@
 
 namespace {
 
-using heartbeat::HeartbeatState;
-
 BOOST_AUTO_TEST_SUITE(status)
+
+using heartbeat::HeartbeatState;
 
 BOOST_AUTO_TEST_CASE(each_state_has_a_word_of_its_own) {
   BOOST_TEST(to_string(HeartbeatState::held) == "held");

@@ -11,12 +11,12 @@
 
 namespace {
 
+BOOST_AUTO_TEST_SUITE(beat_rules)
+
 using namespace std::chrono_literals;
 using namespace heartbeat;
 using namespace heartbeat::detail;
 using Options = HeartbeatOptions<>;
-
-BOOST_AUTO_TEST_SUITE(beat_rules)
 
 BOOST_AUTO_TEST_CASE(the_defaults_are_filled_in) {
   const BeatRules rules = make_rules(Options{}, 1ms);

@@ -10,9 +10,9 @@
 
 namespace {
 
-using namespace heartbeat::detail;
-
 BOOST_AUTO_TEST_SUITE(beat_slot)
+
+using namespace heartbeat::detail;
 
 BOOST_AUTO_TEST_CASE(each_slot_taken_is_another_one) {
   SlotPool pool;

@@ -11,9 +11,9 @@
 
 namespace {
 
-using namespace heartbeat::detail;
-
 BOOST_AUTO_TEST_SUITE(callback_gate)
+
+using namespace heartbeat::detail;
 
 BOOST_AUTO_TEST_CASE(an_open_gate_lets_everybody_in) {
   CallbackGate gate;

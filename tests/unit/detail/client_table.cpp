@@ -14,6 +14,8 @@
 
 namespace {
 
+BOOST_AUTO_TEST_SUITE(client_table)
+
 using namespace heartbeat;
 using namespace heartbeat::detail;
 using heartbeat::testing::ManualClock;
@@ -53,8 +55,6 @@ struct Tables {
   IntEngine* clients = make();
   std::shared_ptr<ClientTable> table = std::make_shared<ClientTable>(*keys);
 };
-
-BOOST_AUTO_TEST_SUITE(client_table)
 
 BOOST_AUTO_TEST_CASE(holders_share_one_beat_and_the_last_one_to_leave_stops_it) {
   Tables world;

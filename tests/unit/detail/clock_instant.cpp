@@ -11,6 +11,8 @@
 
 namespace {
 
+BOOST_AUTO_TEST_SUITE(clock_instant)
+
 using namespace std::chrono_literals;
 using namespace heartbeat::detail;
 using heartbeat::BootClock;
@@ -19,8 +21,6 @@ struct CoarseClock {
   using duration = std::chrono::duration<std::int64_t, std::ratio<1>>;
   using time_point = std::chrono::time_point<CoarseClock, duration>;
 };
-
-BOOST_AUTO_TEST_SUITE(clock_instant)
 
 BOOST_AUTO_TEST_CASE(nanoseconds_come_back_as_they_were) {
   const BootClock::time_point at{12'345ns};

@@ -10,6 +10,8 @@
 
 namespace {
 
+BOOST_AUTO_TEST_SUITE(core)
+
 using namespace heartbeat;
 using namespace heartbeat::detail;
 
@@ -19,8 +21,6 @@ constexpr ShardPolicy no_policy{.same_key = &same_int_key,
                                 .scale = TickScale{ms},
                                 .gap_threshold = s,
                                 .event_capacity = 1};
-
-BOOST_AUTO_TEST_SUITE(core)
 
 BOOST_AUTO_TEST_CASE(the_core_dies_with_its_last_reference) {
   bool destroyed = false;

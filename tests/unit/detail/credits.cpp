@@ -12,10 +12,10 @@
 
 namespace {
 
+BOOST_AUTO_TEST_SUITE(credits)
+
 using heartbeat::detail::Credits;
 using heartbeat::detail::WaitingShards;
-
-BOOST_AUTO_TEST_SUITE(credits)
 
 BOOST_AUTO_TEST_CASE(there_are_no_more_than_the_limit) {
   Credits all{10};

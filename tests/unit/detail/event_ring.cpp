@@ -11,6 +11,8 @@
 
 namespace {
 
+BOOST_AUTO_TEST_SUITE(event_ring)
+
 using namespace heartbeat;
 using namespace heartbeat::detail;
 using enum EventKind;
@@ -36,8 +38,6 @@ EventMask heard(std::initializer_list<EventMask> news) {
     BOOST_TEST(ring.push(record, one, 0));
   return ring.pop().mask;
 }
-
-BOOST_AUTO_TEST_SUITE(event_ring)
 
 BOOST_AUTO_TEST_CASE(ends_come_out_in_the_order_they_went_in) {
   EndedList list;

@@ -17,6 +17,8 @@
 
 namespace {
 
+BOOST_AUTO_TEST_SUITE(key_index)
+
 using namespace heartbeat::detail;
 
 struct Node {
@@ -64,8 +66,6 @@ std::map<const Node*, int> visit_all(const Index& index) {
   }
   return met;
 }
-
-BOOST_AUTO_TEST_SUITE(key_index)
 
 BOOST_AUTO_TEST_CASE(a_new_index_is_empty_and_wants_nothing) {
   Index index;

@@ -10,6 +10,8 @@
 
 namespace {
 
+BOOST_AUTO_TEST_SUITE(lifecycle_action)
+
 using namespace heartbeat;
 using namespace heartbeat::detail;
 
@@ -18,8 +20,6 @@ std::string printed(const Action& action) {
   out << action;
   return out.str();
 }
-
-BOOST_AUTO_TEST_SUITE(lifecycle_action)
 
 BOOST_AUTO_TEST_CASE(each_kind_of_event_has_a_bit_of_its_own) {
   std::set<EventMask> bits;

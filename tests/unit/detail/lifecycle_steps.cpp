@@ -13,11 +13,11 @@
 
 namespace {
 
+BOOST_AUTO_TEST_SUITE(lifecycle_steps)
+
 using namespace heartbeat;
 using namespace heartbeat::detail;
 using namespace std::chrono_literals;
-
-BOOST_AUTO_TEST_SUITE(lifecycle_steps)
 
 // --- the first beat
 

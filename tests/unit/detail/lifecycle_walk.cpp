@@ -12,6 +12,8 @@
 
 namespace {
 
+BOOST_AUTO_TEST_SUITE(lifecycle_walk)
+
 using namespace heartbeat;
 using namespace heartbeat::detail;
 
@@ -153,8 +155,6 @@ Instant send_when_due(Subject& subject, Instant now) {
   (void)subject.claim(now);
   return now;
 }
-
-BOOST_AUTO_TEST_SUITE(lifecycle_walk)
 
 BOOST_AUTO_TEST_CASE(on_every_way_the_floor_is_kept_validity_is_earned_and_no_timer_stays_in_the_past) {
   for (std::uint64_t seed = 0; seed < seeds; ++seed) {

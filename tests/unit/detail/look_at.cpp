@@ -11,11 +11,11 @@
 
 namespace {
 
+BOOST_AUTO_TEST_SUITE(look_at)
+
 using namespace std::chrono_literals;
 using namespace heartbeat;
 using heartbeat::testing::Desk;
-
-BOOST_AUTO_TEST_SUITE(look_at)
 
 BOOST_AUTO_TEST_CASE(a_running_heartbeat_is_seen_until_it_ends) {
   Desk desk;

@@ -14,6 +14,8 @@
 
 namespace {
 
+BOOST_AUTO_TEST_SUITE(monitor_shard)
+
 using namespace heartbeat;
 using namespace heartbeat::detail;
 
@@ -87,8 +89,6 @@ struct Subject {
 
   Shard shard;
 };
-
-BOOST_AUTO_TEST_SUITE(monitor_shard)
 
 BOOST_AUTO_TEST_CASE(a_watch_wants_a_wake_up_and_a_later_one_does_not) {
   Subject<FixedDeadline> subject;

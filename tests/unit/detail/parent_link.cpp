@@ -11,6 +11,8 @@
 
 namespace {
 
+BOOST_AUTO_TEST_SUITE(parent_link)
+
 using namespace heartbeat;
 using namespace heartbeat::detail;
 
@@ -47,8 +49,6 @@ struct Family {
   ParentLink* link;
   std::vector<std::unique_ptr<Record>> children;
 };
-
-BOOST_AUTO_TEST_SUITE(parent_link)
 
 BOOST_AUTO_TEST_CASE(a_token_that_fires_cancels_the_link_and_posts_it) {
   Family family{false};

@@ -12,9 +12,9 @@
 
 namespace {
 
-using heartbeat::detail::Random;
-
 BOOST_AUTO_TEST_SUITE(random)
+
+using heartbeat::detail::Random;
 
 BOOST_AUTO_TEST_CASE(a_seed_gives_the_published_numbers_of_splitmix64) {
   Random random{1234567};

@@ -13,6 +13,8 @@
 
 namespace {
 
+BOOST_AUTO_TEST_SUITE(shard)
+
 using namespace heartbeat;
 using namespace heartbeat::detail;
 
@@ -37,8 +39,6 @@ BeatRules closing_rules() {
   rules.close_when_gone = false;
   return rules;
 }
-
-BOOST_AUTO_TEST_SUITE(shard)
 
 // --- start
 

@@ -9,6 +9,8 @@
 
 namespace {
 
+BOOST_AUTO_TEST_SUITE(shard_claims)
+
 using namespace heartbeat;
 using namespace heartbeat::detail;
 
@@ -19,8 +21,6 @@ BeatRules quick_timeout() {
   rules.beat_timeout = s;
   return rules;
 }
-
-BOOST_AUTO_TEST_SUITE(shard_claims)
 
 BOOST_AUTO_TEST_CASE(no_more_calls_are_in_flight_than_there_are_credits) {
   ShardSubject subject{{.most_in_flight = 3}};

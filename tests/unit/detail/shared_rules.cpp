@@ -9,6 +9,8 @@
 
 namespace {
 
+BOOST_AUTO_TEST_SUITE(shared_rules)
+
 using namespace heartbeat::detail;
 
 // Only its address is kept.
@@ -20,8 +22,6 @@ Shard& some_shard() {
 BeatRules rules_of(std::int64_t interval) {
   return {.interval = interval};
 }
-
-BOOST_AUTO_TEST_SUITE(shared_rules)
 
 BOOST_AUTO_TEST_CASE(equal_rules_share_one_copy) {
   RulesTable table;

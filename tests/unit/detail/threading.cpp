@@ -9,10 +9,10 @@
 
 namespace {
 
+BOOST_AUTO_TEST_SUITE(threading)
+
 using heartbeat::detail::Mutex;
 using heartbeat::detail::MutexLock;
-
-BOOST_AUTO_TEST_SUITE(threading)
 
 BOOST_AUTO_TEST_CASE(threads_under_the_same_mutex_do_not_meet) {
   struct Guarded {

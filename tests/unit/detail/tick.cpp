@@ -10,12 +10,12 @@
 
 namespace {
 
+BOOST_AUTO_TEST_SUITE(tick)
+
 using namespace heartbeat::detail;
 
 static_assert(add(1, 2) == 3);
 static_assert(TickScale{}.nanoseconds() == 1'000'000);
-
-BOOST_AUTO_TEST_SUITE(tick)
 
 BOOST_AUTO_TEST_CASE(a_sum_of_instants_stays_between_0_and_never) {
   BOOST_TEST(add(0, 0) == 0);

@@ -19,6 +19,8 @@
 
 namespace {
 
+BOOST_AUTO_TEST_SUITE(timing_wheel)
+
 using namespace heartbeat::detail;
 
 constexpr Tick day = Tick{1000} * 3600 * 24;
@@ -213,8 +215,6 @@ void run_at_random(std::uint64_t seed, int steps) {
   BOOST_REQUIRE(checked.wheel.empty());
   BOOST_REQUIRE_EQUAL(checked.pool.in_use(), 0u);
 }
-
-BOOST_AUTO_TEST_SUITE(timing_wheel)
 
 BOOST_AUTO_TEST_CASE(it_does_what_a_sorted_map_does) {
   for (std::uint64_t seed = 1; seed <= 400; ++seed) {

@@ -8,6 +8,8 @@
 
 namespace {
 
+BOOST_AUTO_TEST_SUITE(token_bucket)
+
 using namespace heartbeat::detail;
 
 int taken_at(TokenBucket& bucket, Instant now) {
@@ -16,8 +18,6 @@ int taken_at(TokenBucket& bucket, Instant now) {
     ++count;
   return count;
 }
-
-BOOST_AUTO_TEST_SUITE(token_bucket)
 
 BOOST_AUTO_TEST_CASE(without_a_rate_there_is_always_a_token) {
   TokenBucket bucket;

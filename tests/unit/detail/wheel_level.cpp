@@ -17,6 +17,8 @@
 
 namespace {
 
+BOOST_AUTO_TEST_SUITE(wheel_level)
+
 using namespace heartbeat::detail;
 
 std::size_t naive_distance(const WheelLevel& level, std::size_t from) {
@@ -25,8 +27,6 @@ std::size_t naive_distance(const WheelLevel& level, std::size_t from) {
   }
   return WheelLevel::no_slot;
 }
-
-BOOST_AUTO_TEST_SUITE(wheel_level)
 
 BOOST_AUTO_TEST_CASE(an_empty_level_has_no_next_slot) {
   const WheelLevel level(0, 512);

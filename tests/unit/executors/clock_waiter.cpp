@@ -18,6 +18,8 @@
 
 namespace {
 
+BOOST_AUTO_TEST_SUITE(clock_waiter)
+
 using heartbeat::BootClock;
 using heartbeat::testing::ManualClock;
 using namespace heartbeat::detail;
@@ -42,8 +44,6 @@ void wait_until(Waiter& waiter, std::mutex& mutex, typename Waiter::time_point a
   while (!over())
     waiter.wait(lock, at);
 }
-
-BOOST_AUTO_TEST_SUITE(clock_waiter)
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(a_wait_ends_when_its_time_comes, P, Real) {
   std::mutex mutex;

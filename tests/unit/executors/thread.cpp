@@ -28,6 +28,8 @@
 
 namespace {
 
+BOOST_AUTO_TEST_SUITE(thread)
+
 using heartbeat::BasicThreadExecutor;
 using heartbeat::BootClock;
 using heartbeat::ThreadExecutor;
@@ -85,8 +87,6 @@ using Work = Calling<heartbeat::Work>;
 using Timer = Calling<heartbeat::Timer>;
 
 using RealClocks = boost::mpl::list<BootClock, std::chrono::steady_clock>;
-
-BOOST_AUTO_TEST_SUITE(thread)
 
 BOOST_AUTO_TEST_CASE(a_posted_work_runs_on_another_thread) {
   Signal done;

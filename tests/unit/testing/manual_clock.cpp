@@ -17,12 +17,12 @@
 
 namespace {
 
+BOOST_AUTO_TEST_SUITE(manual_clock)
+
 using heartbeat::testing::ManualClock;
 using namespace std::chrono_literals;
 
 constexpr ManualClock::time_point epoch{};
-
-BOOST_AUTO_TEST_SUITE(manual_clock)
 
 BOOST_AUTO_TEST_CASE(time_stands_still_until_it_is_moved) {
   const ManualClock unmoved;

@@ -15,6 +15,8 @@
 #include <heartbeat/transport.hpp>
 #include <heartbeat/transports/function.hpp>
 
+BOOST_AUTO_TEST_SUITE(function)
+
 namespace {
 
 using namespace std::chrono_literals;
@@ -27,8 +29,6 @@ using heartbeat::FunctionTransport;
 const BeatContext any_context{1s};
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(function)
 
 BOOST_AUTO_TEST_CASE(true_means_acknowledged_and_false_means_gone) {
   FunctionTransport transport{[](const std::string& key) { return key == "known"; }};
