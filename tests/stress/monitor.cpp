@@ -29,7 +29,7 @@ using Generation = std::uint64_t;
 using Moment = BootClock::time_point;
 
 constexpr int threads = 4;
-constexpr int operations = 50'000;
+constexpr int operations = 20'000;
 constexpr std::int64_t keys = 256;
 
 // What became of each generation.
@@ -181,15 +181,17 @@ BOOST_AUTO_TEST_CASE(a_monitor_may_be_destroyed_inside_its_sink) {
   };
   for (int round = 0; round < 100 * rounds(); ++round) {
     const auto shared = std::make_shared<Shared>();
-    shared->monitor.emplace([held = std::weak_ptr{shared}](const auto&) {
-      const auto mine = held.lock();
-      if (!mine) return;
-      mine->is_ready.wait(false);
-      if (mine->told.fetch_add(1) != 0) return;
-      mine->monitor.reset();
-      mine->is_destroyed = true;
-      mine->is_destroyed.notify_all();
-    });
+    shared->monitor.emplace(
+        [held = std::weak_ptr{shared}](const auto&) {
+          const auto mine = held.lock();
+          if (!mine) return;
+          mine->is_ready.wait(false);
+          if (mine->told.fetch_add(1) != 0) return;
+          mine->monitor.reset();
+          mine->is_destroyed = true;
+          mine->is_destroyed.notify_all();
+        },
+        MonitorOptions{.event_capacity = few_events});
     for (int key = 0; key < 20; ++key)
       shared->monitor->watch(key, std::chrono::microseconds{500});
     shared->is_ready = true;
