@@ -4,7 +4,6 @@
 // Read next: g01_one_beat_in_flight.cpp.
 #pragma once
 
-#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
@@ -70,8 +69,6 @@ using Log = EventLog<int, ManualClock>;
 struct World {
   explicit World(RegistryOptions options = {.seed = 1, .shards = 1}, std::uint64_t seed = 1)
       : executor{clock, seed}, transport{executor} {
-    // Room for more would cost the thousands of worlds most of their time, under the thread sanitizer above all.
-    options.event_capacity = std::min<std::size_t>(options.event_capacity, 4096);
     registry.emplace(transport, clock, executor, log, options);
   }
 

@@ -78,7 +78,6 @@ struct Plan {
   static constexpr std::array<Span, 4> delays{Span{0}, 1ms, 20ms, 400ms};
   Plan plan;
   plan.seed = seed;
-  plan.registry.event_capacity = 4096;  // is made for each world
   plan.registry.tick = ticks[dice.below(ticks.size())];
   plan.registry.seed = dice.next();
   plan.registry.shards = 1U << dice.below(3);

@@ -59,12 +59,9 @@ BOOST_AUTO_TEST_CASE(handles_are_used_while_their_registry_dies_and_after) {
     std::atomic<std::uint64_t> told{0};
     std::vector<Registry::Handle> handles;
     std::optional<Registry> registry;
-    registry.emplace(
-        answered_by(answers),
-        [&](const Registry::EventType& event) {
-          if (event.kind == heartbeat::EventKind::ended) told.fetch_add(1);
-        },
-        heartbeat::RegistryOptions{.event_capacity = few_events});
+    registry.emplace(answered_by(answers), [&](const Registry::EventType& event) {
+      if (event.kind == heartbeat::EventKind::ended) told.fetch_add(1);
+    });
     for (int key = 0; key < keys; ++key)
       handles.push_back(registry->start(key, quick<Registry::Options>()));
     std::latch begun{2};
@@ -102,16 +99,14 @@ BOOST_AUTO_TEST_CASE(registries_die_inside_their_own_callbacks) {
     auto shared = std::make_shared<Shared>();
     std::future<void> freed = shared->is_freed.get_future();
     shared->events_left = death % 9;
-    shared->registry = std::make_unique<Registry>(
-        answered_by(answers),
-        [held = shared](const Registry::EventType& event) {
+    shared->registry =
+        std::make_unique<Registry>(answered_by(answers), [held = shared](const Registry::EventType& event) {
           if (event.kind == heartbeat::EventKind::ended) {
             held->told.fetch_add(1);
             held->told.notify_all();
           }
           if (held->may_die.load() && held->events_left-- <= 0 && !held->is_dead.exchange(true)) held->registry.reset();
-        },
-        heartbeat::RegistryOptions{.event_capacity = few_events});
+        });
     std::vector<Registry::Handle> handles;
     for (int key = 0; key < keys; ++key)
       handles.push_back(shared->registry->start(key, quick<Registry::Options>()));

@@ -62,9 +62,6 @@ void on_threads(int count, Fn fn) {
     thread.join();
 }
 
-/// For registries that live for a moment: room for events is made, and zeroed, with each of them.
-inline constexpr std::size_t few_events = 1024;
-
 /// A server's thread: each completion that is put in is answered there, somehow; all of them before it dies.
 class AnsweringThread {
  public:

@@ -181,17 +181,15 @@ BOOST_AUTO_TEST_CASE(a_monitor_may_be_destroyed_inside_its_sink) {
   };
   for (int round = 0; round < 100 * rounds(); ++round) {
     const auto shared = std::make_shared<Shared>();
-    shared->monitor.emplace(
-        [held = std::weak_ptr{shared}](const auto&) {
-          const auto mine = held.lock();
-          if (!mine) return;
-          mine->is_ready.wait(false);
-          if (mine->told.fetch_add(1) != 0) return;
-          mine->monitor.reset();
-          mine->is_destroyed = true;
-          mine->is_destroyed.notify_all();
-        },
-        MonitorOptions{.event_capacity = few_events});
+    shared->monitor.emplace([held = std::weak_ptr{shared}](const auto&) {
+      const auto mine = held.lock();
+      if (!mine) return;
+      mine->is_ready.wait(false);
+      if (mine->told.fetch_add(1) != 0) return;
+      mine->monitor.reset();
+      mine->is_destroyed = true;
+      mine->is_destroyed.notify_all();
+    });
     for (int key = 0; key < 20; ++key)
       shared->monitor->watch(key, std::chrono::microseconds{500});
     shared->is_ready = true;

@@ -55,19 +55,16 @@ struct Scene {
   std::function<void(const Sessions::EventType&)> also{};
   std::optional<Sessions> sessions;
 
-  explicit Scene(const heartbeat::RegistryOptions& registry = {}) {
-    sessions.emplace(
-        heartbeat::FunctionTransport<AsyncBeat>{
-            [this](const int& client, const heartbeat::BeatContext&, heartbeat::BeatCompletion completion) {
-              if (client < 0 || client >= clients) ++strangers;
-              answers.put(std::move(completion));
-            }},
-        ClientOf{},
-        [this](const Sessions::EventType& event) {
-          ends.note(event);
-          if (also) also(event);
-        },
-        registry);
+  Scene() {
+    sessions.emplace(heartbeat::FunctionTransport<AsyncBeat>{[this](const int& client, const heartbeat::BeatContext&,
+                                                                    heartbeat::BeatCompletion completion) {
+                       if (client < 0 || client >= clients) ++strangers;
+                       answers.put(std::move(completion));
+                     }},
+                     ClientOf{}, [this](const Sessions::EventType& event) {
+                       ends.note(event);
+                       if (also) also(event);
+                     });
   }
 
   // An empty handle where a refusal was to be expected.
@@ -160,7 +157,7 @@ BOOST_AUTO_TEST_CASE(keys_are_started_again_inside_their_ends_until_a_shutdown_e
 
 BOOST_AUTO_TEST_CASE(parents_are_cancelled_and_registries_destroyed_in_the_middle) {
   for (int n = 0; n < 40 * rounds(); ++n) {
-    Scene scene{{.event_capacity = few_events}};
+    Scene scene;
     std::stop_source parent;
     Kept kept;
     on_threads(threads, [&](int thread) {

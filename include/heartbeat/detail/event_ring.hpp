@@ -6,8 +6,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <utility>
-#include <vector>
 
 #include <heartbeat/detail/lifecycle_action.hpp>
 #include <heartbeat/detail/record.hpp>
@@ -47,14 +47,19 @@ class EndedList {
 /// The ring of states. Not thread-safe: under the shard's lock. Each entry holds a reference to its record.
 class EventRing {
  public:
+  // Without initializers, so that room for many can be made without a write to it.
   struct Entry {
-    Record* record = nullptr;  // null: taken back meanwhile
-    Instant at = 0;
-    EventMask mask = 0;
+    Record* record;  // null: taken back meanwhile
+    Instant at;
+    EventMask mask;
   };
 
-  /// Room for so many heartbeats. Throws std::bad_alloc.
-  void set_capacity(std::size_t capacity) { entries_.resize(capacity); }
+  /// Room for so many heartbeats, whose pages the system need not provide before they are used. REQUIRES: empty.
+  /// Throws std::bad_alloc.
+  void set_capacity(std::size_t capacity) {
+    entries_ = std::make_unique_for_overwrite<Entry[]>(capacity);
+    capacity_ = capacity;
+  }
 
   [[nodiscard]] bool empty() const noexcept { return count_ == 0; }
 
@@ -66,8 +71,8 @@ class EventRing {
       entry.at = at;
       return true;
     }
-    if (count_ == entries_.size()) return false;
-    const std::size_t place = (first_ + count_++) % entries_.size();
+    if (count_ == capacity_) return false;
+    const std::size_t place = (first_ + count_++) % capacity_;
     entries_[place] = {.record = &record, .at = at, .mask = news};
     record.event_place = static_cast<std::uint32_t>(place);
     record.references.fetch_add(1, std::memory_order_relaxed);  // under the lock the record is alive
@@ -77,7 +82,7 @@ class EventRing {
   /// The oldest entry; the reference goes over to the caller. An entry without record: it was taken back.
   [[nodiscard]] Entry pop() noexcept {
     Entry entry = std::exchange(entries_[first_], Entry{});
-    first_ = (first_ + 1) % entries_.size();
+    first_ = (first_ + 1) % capacity_;
     --count_;
     if (entry.record != nullptr) entry.record->event_place = Record::no_place;
     return entry;
@@ -105,7 +110,8 @@ class EventRing {
     return static_cast<EventMask>(mask);
   }
 
-  std::vector<Entry> entries_;
+  std::unique_ptr<Entry[]> entries_;  // written from first_ on, count_ of them
+  std::size_t capacity_ = 0;
   std::size_t first_ = 0;
   std::size_t count_ = 0;
 };

@@ -225,7 +225,7 @@ inline void Shard::fired(Firing& firing, Effects& effects) noexcept {
 }
 
 inline bool Shard::take_event(Delivery& out) noexcept {
-  EventRing::Entry entry;
+  EventRing::Entry entry{};
   if (Record* ended = ended_.first(); ended != nullptr) {
     entry = events_.take_back(*ended);
     if (entry.record == nullptr) out.record = ended_.pop();
