@@ -29,6 +29,8 @@
 #include <heartbeat/event.hpp>
 #include <heartbeat/transports/typedb_session_manager.hpp>
 
+#include "../sanitized.hpp"
+
 namespace heartbeat::faults {
 
 using namespace std::chrono_literals;  // NOLINT
@@ -49,7 +51,7 @@ inline constexpr std::chrono::seconds long_ttl{120};
 inline constexpr std::chrono::seconds close_timeout{2};
 
 /// How many sessions a fleet has. Sanitizers make everything slower, and find nothing more in many than in some.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if HEARTBEAT_TEST_SANITIZED
 inline constexpr std::size_t fleet_size = 500;
 #else
 inline constexpr std::size_t fleet_size = 10'000;

@@ -26,6 +26,8 @@
 #include <heartbeat/executors/thread.hpp>
 #include <heartbeat/testing/manual_clock.hpp>
 
+#include "../../sanitized.hpp"
+
 namespace {
 
 BOOST_AUTO_TEST_SUITE(thread)
@@ -525,14 +527,6 @@ BOOST_AUTO_TEST_CASE(with_nothing_armed_nobody_is_woken) {
 }
 
 // Sanitizers need more address space than that test leaves.
-#if defined(__has_feature)
-#define HEARTBEAT_TEST_SANITIZED (__has_feature(thread_sanitizer) || __has_feature(address_sanitizer))
-#elif defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-#define HEARTBEAT_TEST_SANITIZED 1
-#else
-#define HEARTBEAT_TEST_SANITIZED 0
-#endif
-
 #if !HEARTBEAT_TEST_SANITIZED
 std::size_t count_threads() {
   std::ifstream status{"/proc/self/status"};

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: BSL-1.0
+// Whether the address or the thread sanitizer is at work, which each compiler says in its own way.
+#pragma once
+
+#if defined(__has_feature)
+#define HEARTBEAT_TEST_SANITIZED (__has_feature(thread_sanitizer) || __has_feature(address_sanitizer))
+#elif defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+#define HEARTBEAT_TEST_SANITIZED 1
+#else
+#define HEARTBEAT_TEST_SANITIZED 0
+#endif
