@@ -44,7 +44,7 @@ class ClientWorld {
 
   explicit ClientWorld(Scheduler& its_schedule)
       : schedule{its_schedule}, threads{std::in_place, its_schedule, Crew{.workers = 2, .pool = 1}} {
-    heartbeat::RegistryOptions options{.gap_threshold = 1000h, .event_capacity = 64, .seed = 1, .shards = 1};
+    heartbeat::RegistryOptions options{.gap_threshold = 1000h, .seed = 1, .shards = 1};
     keys.emplace(
         ClientServer{&calls, &sending}, OneClient{}, VirtualClock{threads->now()}, VirtualExecutor{*threads},
         [this](const Keys::EventType& event) {

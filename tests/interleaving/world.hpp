@@ -199,7 +199,6 @@ class BasicWorld {
       : schedule{its_schedule}, threads{std::in_place, its_schedule, crew}, server{its_schedule, threads->now()} {
     options.gap_threshold = 1000h;
     options.seed = 1;
-    options.event_capacity = 64;  // its room is made for each world
     if (!options.shards) options.shards = 1;
     most_in_flight_ = options.max_in_flight;
     registry.emplace(

@@ -81,7 +81,7 @@ class EventRing {
 
   /// The oldest entry; the reference goes over to the caller. An entry without record: it was taken back.
   [[nodiscard]] Entry pop() noexcept {
-    Entry entry = std::exchange(entries_[first_], Entry{});
+    const Entry entry = entries_[first_];
     first_ = (first_ + 1) % capacity_;
     --count_;
     if (entry.record != nullptr) entry.record->event_place = Record::no_place;
