@@ -14,7 +14,7 @@
 
 #include <heartbeat/answer_receiver.hpp>
 #include <heartbeat/beat_result.hpp>
-#include <heartbeat/detail/require_stop_token.hpp>
+#include <heartbeat/detail/threads/require_stop_token.hpp>
 #include <heartbeat/error.hpp>
 
 namespace heartbeat {

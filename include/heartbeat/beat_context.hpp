@@ -8,7 +8,7 @@
 #include <utility>
 
 #include <heartbeat/answer_receiver.hpp>
-#include <heartbeat/detail/require_stop_token.hpp>
+#include <heartbeat/detail/threads/require_stop_token.hpp>
 
 namespace heartbeat {
 

@@ -13,8 +13,8 @@
 #include <utility>
 #include <vector>
 
-#include <heartbeat/detail/engine.hpp>
-#include <heartbeat/detail/require_stop_token.hpp>
+#include <heartbeat/detail/engine/engine.hpp>
+#include <heartbeat/detail/threads/require_stop_token.hpp>
 #include <heartbeat/end.hpp>
 #include <heartbeat/error.hpp>
 #include <heartbeat/registry.hpp>

@@ -10,8 +10,8 @@
 #include <utility>
 
 #include <heartbeat/clock.hpp>
-#include <heartbeat/detail/engine.hpp>
-#include <heartbeat/detail/require_stop_token.hpp>
+#include <heartbeat/detail/engine/engine.hpp>
+#include <heartbeat/detail/threads/require_stop_token.hpp>
 #include <heartbeat/end.hpp>
 #include <heartbeat/key.hpp>
 

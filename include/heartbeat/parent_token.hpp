@@ -6,7 +6,7 @@
 
 #include <utility>
 
-#include <heartbeat/detail/require_stop_token.hpp>
+#include <heartbeat/detail/threads/require_stop_token.hpp>
 
 namespace heartbeat {
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 // One beat on the wire for all keys of one client: for protocols that keep a connection or a client alive, with all
 // that hangs on it, and to send a thousandth of the beats where they do not. Keys come and go; each has a generation, a
-// handle and an end of its own. Read next: per_client_handle.hpp; detail/client_table.hpp, which ties keys to their
-// clients.
+// handle and an end of its own. Read next: per_client_handle.hpp; detail/per_client/client_table.hpp, which ties keys
+// to their clients.
 //
 // Validity (G9). A client's acknowledgement speaks for those keys alone that had joined before the beat was sent:
 //
@@ -29,9 +29,9 @@
 #include <heartbeat/beat_completion.hpp>
 #include <heartbeat/beat_context.hpp>
 #include <heartbeat/boot_clock.hpp>
-#include <heartbeat/detail/client_table.hpp>
-#include <heartbeat/detail/engine.hpp>
-#include <heartbeat/detail/look_at.hpp>
+#include <heartbeat/detail/engine/engine.hpp>
+#include <heartbeat/detail/engine/look_at.hpp>
+#include <heartbeat/detail/per_client/client_table.hpp>
 #include <heartbeat/duration.hpp>
 #include <heartbeat/error.hpp>
 #include <heartbeat/event.hpp>

@@ -13,7 +13,7 @@
 #include <utility>
 
 #include <heartbeat/clock.hpp>
-#include <heartbeat/detail/client_table.hpp>
+#include <heartbeat/detail/per_client/client_table.hpp>
 #include <heartbeat/end.hpp>
 #include <heartbeat/handle.hpp>
 #include <heartbeat/key.hpp>

@@ -14,8 +14,8 @@
 
 #include <heartbeat/boot_clock.hpp>
 #include <heartbeat/clock.hpp>
-#include <heartbeat/detail/engine.hpp>
-#include <heartbeat/detail/look_at.hpp>
+#include <heartbeat/detail/engine/engine.hpp>
+#include <heartbeat/detail/engine/look_at.hpp>
 #include <heartbeat/duration.hpp>
 #include <heartbeat/event.hpp>
 #include <heartbeat/executor.hpp>

@@ -5,4 +5,4 @@
 #undef __cpp_lib_jthread
 #endif
 
-#include <heartbeat/detail/require_stop_token.hpp>  // error: heartbeat needs C++20 and std::stop_token
+#include <heartbeat/detail/threads/require_stop_token.hpp>  // error: heartbeat needs C++20 and std::stop_token

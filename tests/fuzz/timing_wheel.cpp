@@ -2,7 +2,7 @@
 // Any sequence of operations on two wheels of one pool, against a sorted map for each that does the same: nothing is
 // given out early, late or out of order, no call touches more hooks than it may, and the pool never runs out of what
 // was reserved. Steps lie beside powers of two: the borders of the levels, days, and beyond the wheel's range.
-// Read next: ../../include/heartbeat/detail/timing_wheel.hpp.
+// Read next: ../../include/heartbeat/detail/timing/timing_wheel.hpp.
 #include <algorithm>
 #include <array>
 #include <cstddef>
@@ -12,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-#include <heartbeat/detail/timing_wheel.hpp>
+#include <heartbeat/detail/timing/timing_wheel.hpp>
 
 #include "input.hpp"
 

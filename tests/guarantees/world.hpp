@@ -23,7 +23,7 @@
 #include <heartbeat/beat_context.hpp>
 #include <heartbeat/beat_result.hpp>
 #include <heartbeat/boot_clock.hpp>
-#include <heartbeat/detail/random.hpp>
+#include <heartbeat/detail/timing/random.hpp>
 #include <heartbeat/end.hpp>
 #include <heartbeat/event.hpp>
 #include <heartbeat/executors/thread.hpp>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 // What the engine locks and waits with here: nothing blocks in the kernel, and each step hands the turn over. Chosen
 // for the whole program, so each file of this room includes it before any other header of the library. Read next:
-// world.hpp; heartbeat/detail/threading.hpp for what is exchanged.
+// world.hpp; heartbeat/detail/threads/threading.hpp for what is exchanged.
 //
 // Between two points a thread runs alone, so plain members will do, for atomics too. A wait is woken by a notification
 // alone, as in the kernel, so that one that is left out is found.
@@ -14,7 +14,7 @@
 #include <stop_token>
 #include <utility>
 
-#include <heartbeat/detail/thread_annotations.hpp>
+#include <heartbeat/detail/threads/thread_annotations.hpp>
 
 #include "scheduler.hpp"
 

@@ -13,7 +13,7 @@
 #include "scheduled_threading.hpp"
 
 // The toys lock and wait with what the engine gets here.
-#include <heartbeat/detail/threading.hpp>
+#include <heartbeat/detail/threads/threading.hpp>
 
 using namespace heartbeat::interleaving;  // NOLINT
 

@@ -19,7 +19,7 @@
 #include "scheduled_threading.hpp"
 
 // The threading is chosen; what follows uses it.
-#include <heartbeat/detail/callback_gate.hpp>
+#include <heartbeat/detail/threads/callback_gate.hpp>
 #include <heartbeat/end.hpp>
 
 namespace heartbeat::interleaving {

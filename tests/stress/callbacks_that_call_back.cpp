@@ -15,7 +15,7 @@
 
 #include <boost/test/unit_test.hpp>
 
-#include <heartbeat/detail/random.hpp>
+#include <heartbeat/detail/timing/random.hpp>
 #include <heartbeat/registry.hpp>
 #include <heartbeat/transports/function.hpp>
 

@@ -15,7 +15,7 @@
 
 #include <boost/test/unit_test.hpp>
 
-#include <heartbeat/detail/random.hpp>
+#include <heartbeat/detail/timing/random.hpp>
 #include <heartbeat/monitor.hpp>
 #include <heartbeat/phi_accrual.hpp>
 

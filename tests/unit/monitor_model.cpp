@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 // The monitor against a map that is walked from end to end: thousands of seeded sequences of calls in virtual time.
-// Without absences the two agree to the tick; with them, the rules of monitor_shard.hpp must hold.
+// Without absences the two agree to the tick; with them, the rules of monitor/watch_shard.hpp must hold.
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
@@ -10,7 +10,7 @@
 
 #include <boost/test/unit_test.hpp>
 
-#include <heartbeat/detail/random.hpp>
+#include <heartbeat/detail/timing/random.hpp>
 
 #include "watch_desk.hpp"
 

@@ -23,7 +23,7 @@
 #include <heartbeat/beat_completion.hpp>
 #include <heartbeat/beat_context.hpp>
 #include <heartbeat/beat_result.hpp>
-#include <heartbeat/detail/require_stop_token.hpp>
+#include <heartbeat/detail/threads/require_stop_token.hpp>
 #include <heartbeat/testing/manual_executor.hpp>
 #include <heartbeat/testing/scripted_reply.hpp>
 #include <heartbeat/testing/transcript.hpp>

@@ -20,7 +20,7 @@
 #include <grpcpp/client_context.h>
 #include <grpcpp/support/status.h>
 
-#include <heartbeat/detail/require_stop_token.hpp>
+#include <heartbeat/detail/threads/require_stop_token.hpp>
 
 namespace heartbeat {
 

@@ -22,7 +22,7 @@
 #include <heartbeat/beat_context.hpp>
 #include <heartbeat/beat_request.hpp>
 #include <heartbeat/boot_clock.hpp>
-#include <heartbeat/detail/require_stop_token.hpp>
+#include <heartbeat/detail/threads/require_stop_token.hpp>
 #include <heartbeat/transports/etcd/lease_id.hpp>
 #include <heartbeat/transports/etcd/lease_streams.hpp>
 #include <heartbeat/transports/etcd/stub.hpp>

@@ -11,7 +11,7 @@
 
 #include <heartbeat/boot_clock.hpp>
 #include <heartbeat/clock.hpp>
-#include <heartbeat/detail/require_stop_token.hpp>
+#include <heartbeat/detail/threads/require_stop_token.hpp>
 #include <heartbeat/end.hpp>
 #include <heartbeat/transports/typedb/session_id.hpp>
 #include <heartbeat/transports/typedb/session_ledger.hpp>

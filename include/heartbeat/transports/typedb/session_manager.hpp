@@ -22,7 +22,7 @@
 
 #include <heartbeat/boot_clock.hpp>
 #include <heartbeat/clock.hpp>
-#include <heartbeat/detail/require_stop_token.hpp>
+#include <heartbeat/detail/threads/require_stop_token.hpp>
 #include <heartbeat/duration.hpp>
 #include <heartbeat/event.hpp>
 #include <heartbeat/executor.hpp>

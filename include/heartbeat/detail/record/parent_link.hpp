@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: BSL-1.0
+// What ties heartbeats to a parent's stop token, and the members of a group to each other: one link for all children of
+// one scope. Read next: group.hpp, start in engine/calls.hpp.
+//
+// Ground rules. Lock order: a shard's lock, then the link's; never the other way round. The parent's callback only sets
+// `cancelled` and posts the link as work: it takes no lock of ours, so that destroying it, which waits while it runs,
+// can never wait for a thread that waits for us. References: the owner (a group), each child's record, the posted work.
+// The last one away destroys the link; that is never done under a lock, nor inside the link's own callback.
+// The races, and what closes them:
+//   cancelled before a child is in the list: `start` watches the parent, inserts, looks at `is_cancelled` once more,
+//   and posts again; cancelled while a child's beat is claimed: each claim looks at `is_cancelled`, so none is claimed
+//   after the parent's `request_stop` has returned; the last reference goes while the parent's callback runs: the
+//   destructor waits for the callback, which therefore posts only what still has a reference.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <optional>
+#include <utility>
+
+#include <heartbeat/detail/record/record.hpp>
+#include <heartbeat/detail/threads/require_stop_token.hpp>
+#include <heartbeat/detail/threads/threading.hpp>
+#include <heartbeat/end.hpp>
+#include <heartbeat/executor.hpp>
+
+namespace heartbeat::detail {
+
+class ParentLink;
+
+/// Who ends the children of a cancelled link.
+class ChildrenEnder {
+ public:
+  /// Posts the link as work, once. From any thread, no lock held.
+  virtual void post_cancel(ParentLink& link) noexcept = 0;
+  /// The posted work: ends all children.
+  virtual void run_cancel(ParentLink& link) noexcept = 0;
+  /// The posted work was dropped.
+  virtual void drop_cancel(ParentLink& link) noexcept = 0;
+
+ protected:
+  ChildrenEnder() = default;
+  ChildrenEnder(const ChildrenEnder&) = delete;
+  ChildrenEnder& operator=(const ChildrenEnder&) = delete;
+  ~ChildrenEnder() = default;
+};
+
+class ParentLink final : public Work {
+ public:
+  /// With `fails_as_one`, the first failure of a child cancels the others. Made with one reference.
+  ParentLink(ChildrenEnder& ender, bool fails_as_one) noexcept : ender_{ender}, fails_as_one_{fails_as_one} {}
+
+  void add_reference() noexcept { references_.fetch_add(1, std::memory_order_relaxed); }  // the caller has one already
+  void remove_reference() noexcept {
+    if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
+  }
+
+  /// From now on the token cancels the link; at once if it was requested already.
+  void watch(std::stop_token token) { callback_.emplace(std::move(token), Cancel{this}); }
+
+  void cancel() noexcept {
+    is_cancelled_.store(true, std::memory_order_release);
+    ender_.post_cancel(*this);
+  }
+  [[nodiscard]] bool is_cancelled() const noexcept { return is_cancelled_.load(std::memory_order_acquire); }
+
+  /// REQUIRES: the child's shard is locked.
+  void add_child(Record& child) noexcept HEARTBEAT_EXCLUDES(mutex_) {
+    const MutexLock lock{mutex_};
+    child.side->next_child = children_;
+    if (children_ != nullptr) children_->side->previous_child = &child;
+    children_ = &child;
+    child.side->is_child = true;
+    living_.fetch_add(1, std::memory_order_relaxed);
+  }
+
+  /// A child has ended. True if that is the group's first failure: the link is to be cancelled once the shard's lock is
+  /// free. REQUIRES: the child's shard is locked.
+  [[nodiscard]] bool child_ended(Record& child, EndReason reason) noexcept HEARTBEAT_EXCLUDES(mutex_) {
+    const MutexLock lock{mutex_};
+    unlink(child);
+    bool is_first = false;
+    if (is_failure(reason)) {
+      child.side->end_order = ++failures_;
+      is_first = fails_as_one_ && failures_ == 1;
+      if (is_first) is_cancelled_.store(true, std::memory_order_release);
+    }
+    living_.fetch_sub(1, std::memory_order_release);
+    Threading::notify_all(living_);
+    return is_first;
+  }
+
+  /// Takes a child out of the list, with a reference of the caller's; null if none is left.
+  [[nodiscard]] Record* take_child() noexcept HEARTBEAT_EXCLUDES(mutex_) {
+    const MutexLock lock{mutex_};
+    Record* child = children_;
+    if (child != nullptr) {
+      child->references.fetch_add(1, std::memory_order_relaxed);  // the list's child is alive: it has not ended
+      unlink(*child);
+    }
+    return child;
+  }
+
+  /// A failed child's place among the failures, from 1; 0 for all others.
+  [[nodiscard]] std::uint32_t failure_order(const Record& child) const noexcept HEARTBEAT_EXCLUDES(mutex_) {
+    const MutexLock lock{mutex_};
+    return child.side->end_order;
+  }
+
+  /// How many children have not ended.
+  [[nodiscard]] const std::atomic<std::uint32_t>& living() const noexcept { return living_; }
+
+  ParentLink* next_cancelled = nullptr;  ///< link in the effects of the one first failure
+
+  /// True for exactly one caller until `posted_out`: the work has a reference of its own then. Never true once the last
+  /// reference is gone.
+  [[nodiscard]] bool post_once() noexcept {
+    if (is_posted_.exchange(true)) return false;
+    std::uint32_t count = references_.load(std::memory_order_relaxed);  // guards nothing that is read here
+    while (count != 0) {
+      if (references_.compare_exchange_weak(count, count + 1, std::memory_order_relaxed)) return true;
+    }
+    return false;
+  }
+  void posted_out() noexcept { is_posted_.store(false); }
+
+  void run() noexcept override { ender_.run_cancel(*this); }
+  void drop() noexcept override { ender_.drop_cancel(*this); }
+
+ private:
+  struct Cancel {
+    ParentLink* link;
+    void operator()() const noexcept { link->cancel(); }
+  };
+
+  ~ParentLink() = default;
+
+  void unlink(Record& child) noexcept HEARTBEAT_REQUIRES(mutex_) {
+    Side& side = *child.side;
+    if (!std::exchange(side.is_child, false)) return;
+    (side.previous_child == nullptr ? children_ : side.previous_child->side->next_child) = side.next_child;
+    if (side.next_child != nullptr) side.next_child->side->previous_child = side.previous_child;
+    side.previous_child = side.next_child = nullptr;
+  }
+
+  ChildrenEnder& ender_;
+  const bool fails_as_one_;
+  Atomic<std::uint32_t> references_{1};
+  std::atomic<std::uint32_t> living_{0};
+  Atomic<bool> is_cancelled_{false};
+  Atomic<bool> is_posted_{false};
+  mutable Mutex mutex_;
+  Record* children_ HEARTBEAT_GUARDED_BY(mutex_) = nullptr;
+  std::uint32_t failures_ HEARTBEAT_GUARDED_BY(mutex_) = 0;
+  std::optional<Threading::StopCallback<Cancel>> callback_;  // set once; it may run meanwhile, and the owner's
+                                                             // reference outlives that
+};
+
+inline Side::~Side() {
+  if (parent != nullptr) parent->remove_reference();
+}
+
+}  // namespace heartbeat::detail

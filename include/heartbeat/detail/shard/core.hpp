@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: BSL-1.0
+// The part of a registry that outlives it: the shards and whatever late answers and late executor work may still touch.
+// It holds no object of the user's but keys of records that somebody still refers to. Read next: engine.hpp, which
+// derives from it and adds transport, clock, executor and sink.
+//
+// Ground rules: references are counted by the registry (one) and by each shard that is pinned (one). The last one frees
+// everything. A shard is pinned by its records, its tickets in transports' hands, and its works in the executor's
+// hands.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include <heartbeat/detail/sending/credits.hpp>
+#include <heartbeat/detail/shard/shard.hpp>
+
+namespace heartbeat::detail {
+
+class Core {
+ public:
+  Core(const Core&) = delete;
+  Core& operator=(const Core&) = delete;
+
+  /// The time. REQUIRES: inside a gate, no lock held.
+  virtual Instant now() noexcept = 0;
+
+  /// Performs what a shard asked for. REQUIRES: inside a gate or a call of the registry's owner; no lock held.
+  virtual void perform(Shard& shard, Effects& effects) noexcept = 0;
+
+  /// Frees a record that nobody refers to. Any time, no lock held.
+  virtual void free_record(Record& record) noexcept = 0;
+
+  /// Ends a record as stopped; true for exactly one caller. Outside callbacks it returns when no callback of the
+  /// heartbeat runs any more, if `wait`. No lock held.
+  virtual bool stop(Record& record, bool wait) noexcept = 0;
+
+  /// Ends a record as the engine itself does, for a reason that was found elsewhere: its token fires on a lane. Nothing
+  /// if it has ended. The caller has a reference; no lock held.
+  void end(Record& record, EndReason reason) noexcept;
+
+  /// News of a running record that was found elsewhere, for the sink. The caller has a reference; no lock held.
+  void tell(Record& record, EventMask news, Instant at) noexcept;
+
+  /// The owner of a gated heartbeat shows progress. No lock held.
+  virtual void progress(Record& record) noexcept = 0;
+
+  /// A closed gate has become empty.
+  virtual void gate_emptied() noexcept = 0;
+
+  void add_reference() noexcept { references_.fetch_add(1, std::memory_order_relaxed); }  // the caller has one already
+  void remove_reference() noexcept {
+    if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
+  }
+
+  /// The limit of calls in flight.
+  [[nodiscard]] Credits& credits() noexcept { return credits_; }
+
+  [[nodiscard]] std::size_t shard_count() const noexcept { return shards_.size(); }
+  [[nodiscard]] Shard& shard(std::size_t place) noexcept { return *shards_[place]; }
+  [[nodiscard]] const Shard& shard(std::size_t place) const noexcept { return *shards_[place]; }
+
+  /// Frees what is dead; all that may be done of effects once the gates are closed.
+  void free_dead(Effects& effects) noexcept {
+    while (Record* record = effects.dead.pop())
+      free_record(*record);
+  }
+
+ protected:
+  explicit Core(std::size_t most_in_flight) noexcept : credits_{most_in_flight} {}
+  virtual ~Core() = default;
+
+  std::vector<std::unique_ptr<Shard>> shards_;  // constant once made
+
+ private:
+  std::atomic<std::size_t> references_{1};
+  Credits credits_;
+};
+
+/// Keeps the core while a call runs callbacks that may destroy the registry.
+class CoreReference {
+ public:
+  explicit CoreReference(Core& core) noexcept : core_{core} { core_.add_reference(); }
+  CoreReference(const CoreReference&) = delete;
+  CoreReference& operator=(const CoreReference&) = delete;
+  ~CoreReference() { core_.remove_reference(); }
+
+ private:
+  Core& core_;
+};
+
+/// Holds a reference to a record from outside the locks: handles, groups, and whoever looks at one.
+class RecordReference {
+ public:
+  RecordReference() = default;
+
+  /// Takes over a reference that was counted already.
+  explicit RecordReference(Record* record) noexcept : record_{record} {}
+
+  RecordReference(RecordReference&& other) noexcept : record_{std::exchange(other.record_, nullptr)} {}
+  RecordReference& operator=(RecordReference&& other) noexcept {
+    RecordReference old{std::exchange(record_, std::exchange(other.record_, nullptr))};
+    return *this;
+  }
+
+  ~RecordReference() {
+    if (record_ == nullptr || record_->references.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+    record_->shard().core().free_record(*record_);
+  }
+
+  /// One more reference to a record that is alive for the caller.
+  [[nodiscard]] static RecordReference to(Record& record) noexcept {
+    record.references.fetch_add(1, std::memory_order_relaxed);
+    return RecordReference{&record};
+  }
+
+  [[nodiscard]] Record* get() const noexcept { return record_; }
+  [[nodiscard]] Record& operator*() const noexcept { return *record_; }
+  [[nodiscard]] Record* operator->() const noexcept { return record_; }
+  [[nodiscard]] explicit operator bool() const noexcept { return record_ != nullptr; }
+
+ private:
+  Record* record_ = nullptr;
+};
+
+inline void Core::end(Record& record, EndReason reason) noexcept {
+  Shard& home = record.shard();
+  if (!home.gate().enter()) return;  // shut down: it has ended
+  const Instant at = now();
+  Effects effects;
+  {
+    const MutexLock lock{home.mutex()};
+    if (!record.life.is_ended()) home.end(record, reason, at, effects);
+  }
+  perform(home, effects);
+  if (home.gate().leave()) gate_emptied();
+}
+
+inline void Core::tell(Record& record, EventMask news, Instant at) noexcept {
+  Shard& home = record.shard();
+  if (!home.gate().enter()) return;
+  Effects effects;
+  {
+    const MutexLock lock{home.mutex()};
+    if (!record.life.is_ended()) home.tell(record, news, at, effects);
+  }
+  perform(home, effects);
+  if (home.gate().leave()) gate_emptied();
+}
+
+inline void Shard::pin() noexcept {
+  if (pins_.fetch_add(1, std::memory_order_relaxed) == 0) core_.add_reference();  // the caller keeps the core meanwhile
+}
+
+inline void Shard::unpin() noexcept {
+  if (pins_.fetch_sub(1, std::memory_order_acq_rel) == 1) core_.remove_reference();
+}
+
+}  // namespace heartbeat::detail
+
+#include <heartbeat/detail/shard/answers.hpp>  // IWYU pragma: export
+#include <heartbeat/detail/shard/claims.hpp>   // IWYU pragma: export
+#include <heartbeat/detail/shard/end.hpp>      // IWYU pragma: export
+#include <heartbeat/detail/shard/steps.hpp>    // IWYU pragma: export

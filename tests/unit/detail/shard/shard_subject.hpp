@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: BSL-1.0
+// A shard with the hands of a test on it: a core that performs what the shard asks for by writing it down, with the
+// time in a variable. No thread, no clock, no transport. Read next: core.cpp, shard.cpp.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include <heartbeat/detail/shard/core.hpp>
+
+#include "../lifecycle/lifecycle_subject.hpp"
+
+namespace heartbeat::detail {
+
+/// Writes down what it is asked to do. Destroyed by its last reference.
+class RecordingCore final : public Core {
+ public:
+  RecordingCore(const ShardPolicy& policy, std::size_t shards, std::size_t most_in_flight, bool& destroyed)
+      : Core{most_in_flight}, destroyed_{destroyed} {
+    for (std::size_t i = 0; i < shards; ++i)
+      shards_.push_back(std::make_unique<Shard>(*this, policy, time, 1, i, shards));
+  }
+
+  Instant now() noexcept override { return time; }
+  void perform(Shard&, Effects& effects) noexcept override {
+    if (effects.wake_at != instant_never) wake_at = effects.wake_at;
+    has_ready = has_ready || effects.has_ready;
+    has_news = has_news || effects.has_news;
+    has_closed = has_closed || effects.has_closed;
+    credits().give(std::exchange(effects.credits, 0), std::exchange(effects.again, 0));
+    free_dead(effects);
+  }
+  void free_record(Record& record) noexcept override {
+    Shard& home = record.shard();
+    record.rules->release();
+    ++freed;
+    delete static_cast<KeyedRecord<int>*>(&record);
+    home.unpin();
+  }
+  bool stop(Record&, bool) noexcept override { return ++stops == 1; }
+  void progress(Record&) noexcept override { ++progresses; }
+  void gate_emptied() noexcept override { ++emptied; }
+
+  Instant time = 10 * s;
+  Instant wake_at = instant_never;
+  bool has_ready = false;
+  bool has_news = false;
+  bool has_closed = false;
+  int freed = 0;
+  int stops = 0;
+  int progresses = 0;
+  int emptied = 0;
+
+ private:
+  ~RecordingCore() override { destroyed_ = true; }
+
+  bool& destroyed_;
+};
+
+inline bool same_int_key(const Record& a, const Record& b) noexcept {
+  return key_of<int>(a) == key_of<int>(b);
+}
+
+/// One shard, with what an engine would do for it.
+class ShardSubject {
+ public:
+  struct Setup {
+    bool has_close = false;
+    bool has_sink = true;
+    std::size_t event_capacity = 10'000;
+    std::size_t most_in_flight = 10'000;
+    TokenBucket tokens = {};
+    TokenBucket tokens_again = {};
+  };
+
+  ShardSubject() : ShardSubject(Setup{}) {}
+  explicit ShardSubject(Setup setup)
+      : core{new RecordingCore{ShardPolicy{.same_key = &same_int_key,
+                                           .has_close = setup.has_close,
+                                           .has_sink = setup.has_sink,
+                                           .scale = TickScale{ms},
+                                           .gap_threshold = s,
+                                           .event_capacity = setup.event_capacity,
+                                           .tokens = setup.tokens,
+                                           .tokens_again = setup.tokens_again},
+                               1, setup.most_in_flight, core_destroyed}},
+        shard{core->shard(0)} {}
+
+  ~ShardSubject() {
+    tickets.clear();
+    if (core != nullptr) finish();
+  }
+
+  // --- what users do
+  RecordReference start(int key, BeatRules rules = plain_rules(), std::optional<Instant> granted = {}) {
+    auto record = std::make_unique<KeyedRecord<int>>(std::move(key));
+    record->hash = static_cast<std::uint32_t>(Random::mix(static_cast<std::uint64_t>(key)) >> 32);
+    return insert(std::move(record), rules, granted);
+  }
+  RecordReference insert(std::unique_ptr<KeyedRecord<int>> record, BeatRules rules = plain_rules(),
+                         std::optional<Instant> granted = {}) {
+    with_effects([&](Effects& effects)
+                     HEARTBEAT_REQUIRES(shard.mutex()) { shard.insert(*record, rules, granted, core->time, effects); });
+    return RecordReference{record.release()};
+  }
+  // As an owner who requests no tokens.
+  void stop(Record& record, EndReason reason = EndReason::stopped) {
+    with_effects([&](Effects& effects) HEARTBEAT_REQUIRES(shard.mutex()) {
+      (void)shard.end_by_owner(record, reason, core->time, effects);
+    });
+    with_effects([&](Effects& effects) HEARTBEAT_REQUIRES(shard.mutex()) { shard.leave(record, effects); });
+  }
+  void close() {
+    with_effects([&](Effects&) HEARTBEAT_REQUIRES(shard.mutex()) { shard.close(false); });
+  }
+  void end(Record& record, EndReason reason) {
+    with_effects([&](Effects& effects)
+                     HEARTBEAT_REQUIRES(shard.mutex()) { shard.end(record, reason, core->time, effects); });
+  }
+
+  // --- what an executor does
+  // Lets it be that late; how many slices were looked at. Away for so long after the first of them.
+  int turn(Instant now, Instant away = 0) {
+    core->time = now;
+    int slices = 0;
+    for (bool more = true; more; ++slices) {
+      with_effects([&](Effects& effects) HEARTBEAT_REQUIRES(shard.mutex()) {
+        more = shard.advance(now, effects, nullptr);
+        shard.woke(more);
+        if (!more) shard.arm(effects);
+      });
+      now += std::exchange(away, 0);
+    }
+    return slices;
+  }
+  // As an owner who sweeps; what has stalled.
+  std::vector<Record*> sweep(Instant now) {
+    std::vector<Record*> stalled;
+    stalled.reserve(Shard::slice);
+    with_effects([&](Effects& effects) HEARTBEAT_REQUIRES(shard.mutex()) {
+      while (shard.advance(now, effects, &stalled)) {
+      }
+      shard.arm(effects);
+    });
+    return stalled;
+  }
+  // Turns whenever the shard asks for it, up to `end`.
+  void turn_when_asked(Instant end) {
+    while (core->wake_at <= end)
+      turn(std::exchange(core->wake_at, instant_never));
+  }
+  // Claims what is ready; the transport's calls are still on the stack.
+  std::vector<Shard::Claim> claim(Shard::Calling calling = Shard::Calling::async) {
+    std::array<Shard::Claim, 64> claims;
+    std::size_t count = 0;
+    with_effects([&](Effects& effects) HEARTBEAT_REQUIRES(shard.mutex()) {
+      count = shard.claim(core->time, claims, calling, effects);
+      shard.arm(effects);
+    });
+    return {claims.begin(), claims.begin() + static_cast<std::ptrdiff_t>(count)};
+  }
+  void initiated(const Shard::Claim& claim, bool threw = false) {
+    with_effects([&](Effects& effects) HEARTBEAT_REQUIRES(shard.mutex()) { shard.initiated(claim, threw, effects); });
+  }
+  // As a caller that has no memory for the transport's call.
+  void withdraw(const Shard::Claim& claim) {
+    with_effects([&](Effects& effects) HEARTBEAT_REQUIRES(shard.mutex()) {
+      shard.withdraw(claim, core->time, effects);
+      shard.initiated(claim, false, effects);
+    });
+  }
+  void returned(const Shard::Claim& claim) {
+    with_effects([&](Effects& effects) HEARTBEAT_REQUIRES(shard.mutex()) {
+      shard.returned(claim, core->time, effects);
+      shard.arm(effects);
+    });
+  }
+  AnswerTicket& ticket(const Shard::Claim& claim) {
+    return *tickets.emplace_back(std::make_unique<AnswerTicket>(shard, *claim.slot, claim.serial));
+  }
+  // Turn, claim, call: the tickets of what was sent.
+  std::vector<AnswerTicket*> send(Instant now) {
+    turn(now);
+    std::vector<AnswerTicket*> sent;
+    for (const Shard::Claim& claim : claim()) {
+      sent.push_back(&ticket(claim));
+      initiated(claim);
+    }
+    return sent;
+  }
+
+  // --- what a lane does
+  struct Told {
+    int key;
+    bool is_end;
+    EventMask mask;
+    std::error_code error;
+    std::string text;
+  };
+  // Tells everything that waits.
+  std::vector<Told> events() {
+    std::vector<Told> told;
+    for (bool more = true; more;) {
+      Shard::Delivery delivery;
+      with_effects([&](Effects&) HEARTBEAT_REQUIRES(shard.mutex()) { more = shard.take_event(delivery); });
+      if (!more) break;
+      told.push_back({key_of<int>(*delivery.record), delivery.is_end, delivery.mask, delivery.error, delivery.text});
+      with_effects([&](Effects& effects)
+                       HEARTBEAT_REQUIRES(shard.mutex()) { shard.delivered(delivery, 1, 0, effects); });
+    }
+    return told;
+  }
+  // Requests every token that is to be requested; how many.
+  int fire() {
+    int fired = 0;
+    for (;; ++fired) {
+      Shard::Firing firing;
+      bool found = false;
+      with_effects([&](Effects&) HEARTBEAT_REQUIRES(shard.mutex()) { found = shard.take_token(firing); });
+      if (!found) return fired;
+      firing.source.request_stop();
+      with_effects([&](Effects& effects) HEARTBEAT_REQUIRES(shard.mutex()) { shard.fired(firing, effects); });
+    }
+  }
+
+  // --- looking
+  Statistics statistics() {
+    Statistics sum;
+    with_effects([&](Effects&) HEARTBEAT_REQUIRES(shard.mutex()) { shard.add_statistics(sum); });
+    return sum;
+  }
+  Record* find(int key) {
+    const auto hash = static_cast<std::uint32_t>(Random::mix(static_cast<std::uint64_t>(key)) >> 32);
+    Record* found = nullptr;
+    with_effects([&](Effects&) HEARTBEAT_REQUIRES(shard.mutex()) {
+      found = shard.find_running(hash, [&](const Record& record) { return key_of<int>(record) == key; });
+    });
+    return found;
+  }
+
+  // Everything ends and is told; the core is let go.
+  void finish() {
+    std::vector<Record*> running;
+    with_effects([&](Effects&) HEARTBEAT_REQUIRES(shard.mutex()) {
+      for (std::uint64_t cursor = 0; cursor != KeyIndex<Record>::visit_end;) {
+        cursor = shard.index().visit(cursor, [&](Record& record) {
+          if (!record.life.is_ended()) running.push_back(&record);
+        });
+      }
+      shard.close(false);
+    });
+    for (Record* record : running)
+      end(*record, EndReason::shut_down);
+    for (std::uint64_t cursor = 0; cursor != KeyIndex<Record>::visit_end;) {
+      with_effects([&](Effects& effects)
+                       HEARTBEAT_REQUIRES(shard.mutex()) { shard.give_up(cursor, core->time, effects); });
+    }
+    fire();
+    with_effects([&](Effects& effects) HEARTBEAT_REQUIRES(shard.mutex()) { shard.let_go(effects); });
+    events();
+    std::exchange(core, nullptr)->remove_reference();
+  }
+
+  template <class Fn>
+  void with_effects(Fn fn) {
+    Effects effects;
+    {
+      const MutexLock lock{shard.mutex()};
+      fn(effects);
+    }
+    core->perform(shard, effects);
+  }
+
+  bool core_destroyed = false;
+  RecordingCore* core;
+  Shard& shard;
+  std::vector<std::unique_ptr<AnswerTicket>> tickets;
+};
+
+}  // namespace heartbeat::detail
