@@ -3,9 +3,7 @@
 #pragma once
 
 #include <algorithm>
-#include <cmath>
 #include <cstdint>
-#include <limits>
 #include <optional>
 
 #include <heartbeat/detail/lifecycle/lifecycle.hpp>
@@ -18,10 +16,13 @@ inline Action Lifecycle::start(const Moment& moment, const BeatRules& rules, std
   // A session granted a while ago gets its first beat early enough for all its attempts.
   const std::int64_t share = std::max<std::int64_t>(0, limit - moment.now) / (rules.attempts + 1);
   const Instant first = add(moment.now, rules.first_now ? 0 : random.below(std::min(rules.interval, share)));
-  next_send_ = first;
-  grid_ = first - rules.interval;
+  schedule_.start(rules, first);
   state_ = hold ? State::held : State::waiting;
-  validity_.store(granted ? limit : ~limit, std::memory_order_release);
+  if (granted) {
+    validity_.confirm(limit);
+  } else {
+    validity_.expect(limit);
+  }
   Action action;
   action.told = mask_of(EventKind::started);
   return action;
@@ -37,13 +38,13 @@ inline Action Lifecycle::due(const Moment& moment, const BeatRules& rules, const
     action.abandon_beat = true;
     last_send = beat.send_time;
   }
-  if (!action.end && !lapsed_ && !grace_ && is_over(moment)) {
+  if (!action.end && !is_lapsed() && validity_.is_over(moment.scale, moment.now)) {
     const Action over = end_of_validity(moment, rules, last_send);
     action.end = over.end;
     action.reason = over.reason;
     action.told |= over.told;
   }
-  if (!action.end && state_ == State::waiting && next_send_ <= moment.now) {
+  if (!action.end && state_ == State::waiting && schedule_.next_send() <= moment.now) {
     const Action sending = next_send_due(moment, rules, last_progress);
     action.make_ready = sending.make_ready;
     action.end = sending.end;
@@ -67,9 +68,9 @@ inline Action Lifecycle::end_of_validity(const Moment& moment, const BeatRules& 
     if (state_ == State::waiting) {
       // At once, but for the floor. An acknowledged send lies further back than that, since its validity, like the
       // interval, was longer; one that has just failed may be of a moment ago, so the floor counts from now.
-      const bool is_long_ago = attempt_ == 0 && interval(rules) > rules.floor;
+      const bool is_long_ago = attempts_.is_none() && schedule_.interval(rules) > rules.floor;
       const Instant earliest = is_long_ago ? 0 : add(last_send.value_or(moment.now), rules.floor);
-      next_send_ = std::min(next_send_, std::max(moment.now, earliest));
+      schedule_.bring_forward(std::max(moment.now, earliest));
     }
   } else {
     return Action::ending(EndReason::stalled);
@@ -86,8 +87,7 @@ inline Action Lifecycle::next_send_due(const Moment& moment, const BeatRules& ru
     return action;
   }
   if (grace_ && withheld_) return Action::ending(EndReason::stalled);  // the fresh beat must not wait for ever
-  pass_grid_points(rules, moment.now);
-  next_send_ = grid_ + interval(rules);
+  schedule_.leave_out(rules, moment.now);
   action.withheld = 1;
   if (!withheld_) action.told = mask_of(EventKind::withheld);
   withheld_ = true;
@@ -95,29 +95,24 @@ inline Action Lifecycle::next_send_due(const Moment& moment, const BeatRules& ru
 }
 
 inline Action Lifecycle::waited_out(const Moment& moment, const BeatRules& rules) noexcept {
-  if (!grace_ && !lapsed_) return end_of_validity(moment, rules, {});
+  if (!is_lapsed()) return end_of_validity(moment, rules, {});
   return grace_ ? Action::ending(EndReason::stalled) : Action{};
 }
 
 inline Lifecycle::Claim Lifecycle::claim(const Moment& moment, const BeatRules& rules) noexcept {
-  const bool is_regular = attempt_ == 0;
-  const std::int64_t lateness = moment.now - next_send_;
-  const std::uint32_t passed = pass_grid_points(rules, moment.now);
+  const bool is_regular = attempts_.is_none();
+  const std::int64_t lateness = moment.now - schedule_.next_send();
+  const std::uint32_t passed = schedule_.pass_grid_points(rules, moment.now);
   const std::int64_t timeout = next_timeout(moment, rules);
-  if (attempt_ < 255) ++attempt_;
+  attempts_.sent();
   state_ = State::sending;
   return {.deadline = add(moment.now, timeout),
           .lateness = lateness,
           .skipped = is_regular && passed > 0 ? passed - 1 : passed};
 }
 
-// Each attempt still owed gets an equal share of the validity that is left (G17).
 inline std::int64_t Lifecycle::next_timeout(const Moment& moment, const BeatRules& rules) const noexcept {
-  const std::int64_t left = limit() - moment.now;
-  if (left <= 0) return rules.beat_timeout;
-  const std::int64_t owed = attempt_ < rules.attempts ? rules.attempts - attempt_ : 1;
-  const std::int64_t tick = moment.scale.nanoseconds();  // what rounding the deadline up may add
-  return std::min(rules.beat_timeout, std::max(left / owed - tick, tick));
+  return attempts_.timeout(rules, validity_.limit() - moment.now, moment.scale.nanoseconds());
 }
 
 inline Action Lifecycle::answered(const Moment& moment, const BeatRules& rules, const CurrentBeat& beat,
@@ -138,80 +133,37 @@ inline Action Lifecycle::acknowledged(const Moment&, const BeatRules& rules, Ins
                                       std::optional<Duration> told, Random& random) noexcept {
   Action action;
   action.told = mask_of(EventKind::acknowledged);
-  if (jeopardy_ || lapsed_ || grace_) action.told |= mask_of(EventKind::recovered);
+  if (jeopardy_ || is_lapsed()) action.told |= mask_of(EventKind::recovered);
   jeopardy_ = lapsed_ = grace_ = false;
-  const bool was_retry = attempt_ > 1;
-  failures_ = attempt_ = 0;
+  const bool was_retry = attempts_.is_retry();
+  attempts_.acknowledged();
 
-  // Of a told ttl the margin leaves half, but never more than of the ttl that was asked for.
   const std::int64_t ttl = told ? told->count() : rules.ttl;
-  const std::int64_t validity = std::max(ttl - rules.margin, std::min(ttl / 2, rules.ttl - rules.margin));
-  validity_.store(add(send_time, validity), std::memory_order_release);
-
-  float pace = 1.0F;
-  if (told) {
-    const auto configured = static_cast<double>(rules.interval);
-    double wanted = configured;
-    if (rules.follow_ttl) wanted *= static_cast<double>(ttl) / static_cast<double>(rules.ttl);
-    if (ttl < rules.ttl) wanted = std::min(wanted, static_cast<double>(validity / (rules.attempts + 1)));
-    wanted = std::max(wanted, static_cast<double>(rules.floor));
-    pace = static_cast<float>(wanted / configured);
-    // Rounded down: where the floor decides, the interval is the floor, and not a little more.
-    if (static_cast<double>(pace) * configured > wanted) pace = std::nextafter(pace, 0.0F);
-  }
-  schedule_regular(rules, send_time, pace, was_retry, action, random);
+  const std::int64_t validity = Validity::lasting(rules, ttl);
+  validity_.confirm(add(send_time, validity));
+  const float pace = told ? Schedule::pace_of(rules, ttl, validity) : 1.0F;
+  action.skipped = schedule_.regular(rules, send_time, pace, was_retry, random);
   state_ = State::waiting;
   return action;
-}
-
-// The next grid point that keeps the floor; an interval that changed gives a new grid with fresh jitter. A regular beat
-// is sent a little after its own grid point, since times are rounded up: where the floor is the interval, the next one
-// is always a little too near. It is sent as late, not skipped; else every second beat would be.
-inline void Lifecycle::schedule_regular(const BeatRules& rules, Instant send_time, float pace, bool was_retry,
-                                        Action& action, Random& random) noexcept {
-  const Instant earliest = add(send_time, rules.floor);
-  if (pace != pace_) {
-    pace_ = pace;
-    next_send_ = add(earliest, random.below(interval(rules) - rules.floor));
-    grid_ = next_send_ - interval(rules);
-    return;
-  }
-  next_send_ = grid_ + interval(rules);
-  if (next_send_ >= earliest) return;
-  if (!was_retry && earliest - next_send_ <= interval(rules) / 2) {
-    next_send_ = earliest;
-    return;
-  }
-  grid_ = next_send_;
-  next_send_ += interval(rules);
-  ++action.skipped;
 }
 
 inline Action Lifecycle::failed(const Moment& moment, const BeatRules& rules, Instant send_time, bool retry,
                                 Random& random) noexcept {
   const EventMask missed = mask_of(EventKind::missed);
-  if (failures_ < 255) ++failures_;
-  if (!retry || (rules.max_failures != 0 && failures_ >= rules.max_failures)) {
-    return Action::ending(EndReason::failed, missed);
-  }
-  if (grace_ && is_over(moment)) return Action::ending(EndReason::stalled, missed);
+  attempts_.failed();
+  if (!retry || attempts_.is_exhausted(rules)) return Action::ending(EndReason::failed, missed);
+  const bool is_over = validity_.is_over(moment.scale, moment.now);
+  if (grace_ && is_over) return Action::ending(EndReason::stalled, missed);
 
   Action action;
   action.told = missed;
-  if (!jeopardy_ && is_confirmed() && !is_over(moment)) {
+  if (!jeopardy_ && validity_.is_confirmed() && !is_over) {
     jeopardy_ = true;
     action.told |= mask_of(EventKind::jeopardy);
   }
-  const double grown = static_cast<double>(rules.backoff_initial) * std::pow(rules.backoff_multiplier, failures_ - 1);
-  auto pause = static_cast<std::int64_t>(std::min(grown, static_cast<double>(rules.backoff_maximum)));
-  const std::int64_t left = limit() - moment.now;
-  if (left > 0) {  // also when none is owed any more: a session that can still be saved is not left to run out
-    const std::int64_t owed = attempt_ < rules.attempts ? rules.attempts - attempt_ : 1;
-    const std::int64_t tick = moment.scale.nanoseconds();
-    const std::int64_t spare = left - owed * (std::max(rules.floor, tick) + tick);  // beyond what the floor takes
-    pause = std::min({pause, left / owed / 2, std::max<std::int64_t>(0, spare)});   // the other half is for the answer
-  }
-  next_send_ = std::max(add(moment.now, random.below(pause + 1)), add(send_time, rules.floor));
+  const std::int64_t left = validity_.limit() - moment.now;
+  const std::int64_t pause = attempts_.longest_pause(rules, left, moment.scale.nanoseconds());
+  schedule_.retry(rules, moment.now, send_time, pause, random);
   state_ = State::waiting;
   return action;
 }
@@ -219,25 +171,17 @@ inline Action Lifecycle::failed(const Moment& moment, const BeatRules& rules, In
 inline bool Lifecycle::progressed(Instant now) noexcept {
   if (!withheld_ || state_ != State::waiting) return false;
   withheld_ = false;
-  next_send_ = std::min(next_send_, now);
+  schedule_.bring_forward(now);
   return true;
 }
 
 inline Tick Lifecycle::armed(const TickScale& scale, Instant deadline) const noexcept {
   if (state_ == State::ended || state_ == State::ready) return tick_never;
   Tick tick = tick_never;
-  if (state_ == State::waiting) tick = scale.up(next_send_);
+  if (state_ == State::waiting) tick = scale.up(schedule_.next_send());
   if (state_ == State::sending || state_ == State::in_flight) tick = scale.up(deadline);
-  if (!lapsed_ && !grace_) tick = std::min(tick, scale.down(limit()));
+  if (!is_lapsed()) tick = std::min(tick, scale.down(validity_.limit()));
   return tick;
-}
-
-// Moves the phase to the last grid point that is not after now; how many were passed.
-inline std::uint32_t Lifecycle::pass_grid_points(const BeatRules& rules, Instant now) noexcept {
-  const std::int64_t passed = (now - grid_) / interval(rules);
-  if (passed <= 0) return 0;
-  grid_ += passed * interval(rules);
-  return static_cast<std::uint32_t>(std::min<std::int64_t>(passed, std::numeric_limits<std::uint32_t>::max()));
 }
 
 }  // namespace heartbeat::detail
