@@ -10,6 +10,7 @@
 #include <heartbeat/boot_clock.hpp>
 #include <heartbeat/clock.hpp>
 #include <heartbeat/end.hpp>
+#include <heartbeat/fwd.hpp>
 
 namespace heartbeat {
 
@@ -48,7 +49,7 @@ enum class EventKind : std::uint8_t {
 /// One thing that happened to one heartbeat. The references are valid during the call of the sink only.
 ///
 /// Guarantees: per generation in order; `ended` exactly once, and last (G3).
-template <class Key, class C = BootClock>
+template <class Key, class C /* = BootClock */>
 struct Event {
   const Key& key;             ///< whose heartbeat
   std::uint64_t generation;   ///< tells two heartbeats of the same key apart

@@ -9,16 +9,15 @@
 #include <optional>
 #include <utility>
 
+#include <heartbeat/boot_clock.hpp>
 #include <heartbeat/clock.hpp>
 #include <heartbeat/detail/engine/engine.hpp>
 #include <heartbeat/detail/threads/require_stop_token.hpp>
 #include <heartbeat/end.hpp>
+#include <heartbeat/fwd.hpp>
 #include <heartbeat/key.hpp>
 
 namespace heartbeat {
-
-template <Key K, Clock C>
-class PerClientHandle;
 
 namespace detail {
 
@@ -39,13 +38,16 @@ concept AsyncEndToken = requires(EndWatch watch, Token&& token) {
 
 }  // namespace detail
 
-/// The owner of one heartbeat. Move-only.
+/// The owner of one heartbeat, with the clock of its registry. Move-only.
 ///
 /// Threading: const functions, `stop`, `request_stop` and `progress` from any thread at once; moving and destroying as
 /// for any object. May outlive the registry: its heartbeat has then ended as shut_down, and every call is safe. A
 /// default-made or moved-from handle has no heartbeat: queries say no, `stop` does nothing and returns false.
-template <Key K, Clock C>
+template <class K, class C /* = BootClock */>
 class [[nodiscard("a handle that is dropped stops its heartbeat: keep it, or call detach()")]] HeartbeatHandle {
+  static_assert(Key<K>, "the key must be copyable, comparable with == and have an std::hash: see key.hpp");
+  static_assert(Clock<C>, "the clock must be steady, count in an integer of 64 bits, and have now(): see clock.hpp");
+
  public:
   HeartbeatHandle() = default;
 
@@ -211,7 +213,7 @@ class [[nodiscard("a handle that is dropped stops its heartbeat: keep it, or cal
   }
 
  private:
-  template <Key, Clock>
+  template <class, class>
   friend class PerClientHandle;
 
   // Keeps the record by itself: a callback that runs meanwhile may destroy this handle.

@@ -21,6 +21,7 @@
 #include <heartbeat/duration.hpp>
 #include <heartbeat/executor.hpp>
 #include <heartbeat/executors/thread.hpp>
+#include <heartbeat/fwd.hpp>
 #include <heartbeat/key.hpp>
 #include <heartbeat/monitor_options.hpp>
 #include <heartbeat/monitor_report.hpp>
@@ -46,7 +47,7 @@ namespace heartbeat {
 /// Threading: every call from any thread and inside the sink; no user code but `==` of keys and the detector runs under
 /// a lock (G4). A mutex of the caller's that the sink also takes must not be held while calling the destructor or
 /// `shutdown` with a grace. With nothing watched no thread wakes up. After fork() the child's copy is unusable.
-template <class K, class C = BootClock, class E = DefaultExecutor<C>, class D = FixedDeadline>
+template <class K, class C /* = BootClock */, class E /* = DefaultExecutor<C> */, class D /* = FixedDeadline */>
 class HeartbeatMonitor {
   static_assert(Key<K>, "the key must be copyable, comparable with == and have an std::hash: see key.hpp");
   static_assert(Clock<C>, "the clock must be steady, count in an integer of 64 bits, and have now(): see clock.hpp");

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include <heartbeat/boot_clock.hpp>
+#include <heartbeat/fwd.hpp>
 
 namespace heartbeat {
 
@@ -25,7 +26,7 @@ enum class ExpiryReason : std::uint8_t {
 }
 
 /// A key has expired: the one report of that generation (G3). The reference is valid during the call of the sink only.
-template <class Key, class C = BootClock>
+template <class Key, class C /* = BootClock */>
 struct Expiry {
   const Key& key;                     ///< who was silent
   std::uint64_t generation;           ///< what `watch` gave: tells two watchings of one key apart
@@ -35,7 +36,7 @@ struct Expiry {
 };
 
 /// One watched key at the moment it was looked at.
-template <class C = BootClock>
+template <class C /* = BootClock */>
 struct WatchStatus {
   std::uint64_t generation;           ///< which of the key's watchings
   typename C::time_point touched_at;  ///< the last touch, or the beginning

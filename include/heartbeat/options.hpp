@@ -14,6 +14,7 @@
 #include <heartbeat/clock.hpp>
 #include <heartbeat/duration.hpp>
 #include <heartbeat/error.hpp>
+#include <heartbeat/fwd.hpp>
 #include <heartbeat/parent_token.hpp>
 
 namespace heartbeat {
@@ -51,7 +52,7 @@ struct Backoff {
 };
 
 /// How one heartbeat behaves. An aggregate: `{.interval = 5s, .ttl = 30s}`.
-template <class C = BootClock>
+template <class C /* = BootClock */>
 struct HeartbeatOptions {
   // What changes behaviour.
 

@@ -36,6 +36,7 @@
 #include <heartbeat/error.hpp>
 #include <heartbeat/event.hpp>
 #include <heartbeat/executors/thread.hpp>
+#include <heartbeat/fwd.hpp>
 #include <heartbeat/key.hpp>
 #include <heartbeat/options.hpp>
 #include <heartbeat/per_client_handle.hpp>
@@ -71,7 +72,7 @@ inline constexpr bool sends_beats<ClientsBeat> = false;
 /// once: a client with more keys than there is room for (`event_capacity`) loses events of its state, which are counted
 /// as dropped; ends never are. Cost: about 670 bytes a key, and what `HeartbeatRegistry` costs a client.
 /// Threading: every call from any thread and from inside any callback; no user code runs under a lock (G4).
-template <class K, class T, class GroupOf, class C = BootClock, class E = DefaultExecutor<C>>
+template <class K, class T, class GroupOf, class C /* = BootClock */, class E /* = DefaultExecutor<C> */>
 class PerClient {
   static_assert(Key<K>, "the key must be copyable, comparable with == and have an std::hash: see key.hpp");
   static_assert(std::is_invocable_v<const GroupOf&, const K&>,

@@ -12,9 +12,11 @@
 #include <stop_token>
 #include <utility>
 
+#include <heartbeat/boot_clock.hpp>
 #include <heartbeat/clock.hpp>
 #include <heartbeat/detail/per_client/client_table.hpp>
 #include <heartbeat/end.hpp>
+#include <heartbeat/fwd.hpp>
 #include <heartbeat/handle.hpp>
 #include <heartbeat/key.hpp>
 
@@ -64,8 +66,11 @@ bool stop_member(Record& record, bool wait) noexcept {
 
 /// The owner of one key of a `PerClient`. Move-only. Every function that it shares with `HeartbeatHandle` means the
 /// same here, and its rules of threading are the same.
-template <Key K, Clock C>
+template <class K, class C /* = BootClock */>
 class [[nodiscard("a handle that is dropped stops its key: keep it, or call detach()")]] PerClientHandle {
+  static_assert(Key<K>, "the key must be copyable, comparable with == and have an std::hash: see key.hpp");
+  static_assert(Clock<C>, "the clock must be steady, count in an integer of 64 bits, and have now(): see clock.hpp");
+
  public:
   PerClientHandle() = default;
 

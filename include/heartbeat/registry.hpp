@@ -20,6 +20,7 @@
 #include <heartbeat/event.hpp>
 #include <heartbeat/executor.hpp>
 #include <heartbeat/executors/thread.hpp>
+#include <heartbeat/fwd.hpp>
 #include <heartbeat/handle.hpp>
 #include <heartbeat/key.hpp>
 #include <heartbeat/options.hpp>
@@ -29,18 +30,13 @@
 
 namespace heartbeat {
 
-template <class Registry>
-class HeartbeatGroup;
-template <class K, class T, class GroupOf, class C, class E>
-class PerClient;
-
 /// Keeps many sessions alive: one heartbeat per key, sent on time, stopped when told, its end reported once.
 ///
 /// The policies are copied in; what they refer to must outlive the registry. Neither copied nor moved.
 /// Threading: every call from any thread and from inside any callback; no user code runs under a lock (G4). A mutex of
 /// the caller's that a callback also takes must not be held while calling `stop`, `stop_all`, `shutdown` or the
 /// destructor. After fork() the child's copy is unusable.
-template <class K, class T, class C = BootClock, class E = DefaultExecutor<C>>
+template <class K, class T, class C /* = BootClock */, class E /* = DefaultExecutor<C> */>
 class HeartbeatRegistry {
   static_assert(Key<K>, "the key must be copyable, comparable with == and have an std::hash: see key.hpp");
   static_assert(Clock<C>, "the clock must be steady, count in an integer of 64 bits, and have now(): see clock.hpp");

@@ -9,6 +9,7 @@
 
 #include <heartbeat/boot_clock.hpp>
 #include <heartbeat/clock.hpp>
+#include <heartbeat/fwd.hpp>
 
 namespace heartbeat {
 
@@ -32,7 +33,7 @@ enum class HeartbeatState : std::uint8_t {
 }
 
 /// One running heartbeat at the moment it was looked at.
-template <class Key, class C = BootClock>
+template <class Key, class C /* = BootClock */>
 struct HeartbeatStatus {
   Key key;                                            ///< whose heartbeat
   std::uint64_t generation;                           ///< which of the key's heartbeats

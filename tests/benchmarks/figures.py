@@ -206,6 +206,27 @@ def compiling(figures, rounds):
     figures.add_ratio("first_program_stripped_kb", "program_kb", ours, peer, "jthread", None)
 
 
+def named(header):
+    """What a compiler spends on a file that does nothing but name a handle."""
+    source = f"#include <heartbeat/{header}>\nheartbeat::HeartbeatHandle<int>& handle();\n"
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run(["g++", "-std=c++20", "-Iinclude", "-fsyntax-only", "-x", "c++", "-"], input=source, text=True,
+                   check=True)
+    spent = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return {"cpu_s": spent.ru_utime + spent.ru_stime - used.ru_utime - used.ru_stime}
+
+
+def naming(figures, rounds):
+    """A user's header that names a handle: by the names alone, or by all that a handle is made of."""
+    print("  ", "g++ fwd.hpp handle.hpp", flush=True)
+    results = {"fwd.hpp": [], "handle.hpp": []}
+    for _ in range(rounds):
+        for header, spent in results.items():
+            spent.append(named(header))
+    names, whole = medians(results["fwd.hpp"]), medians(results["handle.hpp"])
+    figures.add_ratio("named_handle_compile_cpu_s", "cpu_s", names, whole, "handle.hpp", None)
+
+
 def receiving_side(figures):
     result = run("monitor", "--heartbeats", MILLION)
     for field in ("touch_ns", "expiry_ns", "bytes"):
@@ -246,6 +267,7 @@ def main():
     quick = parser.parse_args().quick
     figures = Figures()
     compiling(figures, rounds=3 if quick else 9)
+    naming(figures, rounds=3 if quick else 9)
     cpu_and_memory(figures, INTERVAL if quick else 2 * INTERVAL, rounds=1 if quick else 3, with_libuv=not quick)
     start_and_stop(figures)
     typedb(figures, rounds=1 if quick else 9, seconds=3 if quick else 6)

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 // The core knows nothing of Asio: who waits for an end in Asio's way includes the header that does.
-#include <heartbeat/boot_clock.hpp>
 #include <heartbeat/handle.hpp>
 
-using Handle = heartbeat::HeartbeatHandle<int, heartbeat::BootClock>;
+using Handle = heartbeat::HeartbeatHandle<int>;
 
 void wait(const Handle& handle) {
 #ifdef HEARTBEAT_COMPILE_FAIL

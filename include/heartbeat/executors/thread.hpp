@@ -18,6 +18,7 @@
 #include <heartbeat/executors/blocking_pool.hpp>
 #include <heartbeat/executors/thread_loop.hpp>
 #include <heartbeat/executors/work_queue.hpp>
+#include <heartbeat/fwd.hpp>
 
 namespace heartbeat {
 
@@ -43,8 +44,10 @@ struct ThreadExecutorOptions {
 /// returns. With nothing to do no thread wakes up.
 /// Threading: any thread. Blocks: the last copy's destructor, for works that are running. Allocates: in its
 /// constructors.
-template <Clock C = BootClock>
+template <class C /* = BootClock */>
 class BasicThreadExecutor {
+  static_assert(Clock<C>, "the clock must be steady, count in an integer of 64 bits, and have now(): see clock.hpp");
+
  public:
   using time_point = typename C::time_point;  ///< what timers are set to
 
@@ -132,27 +135,6 @@ class BasicThreadExecutor {
 
   std::shared_ptr<Threads> threads_;
 };
-
-/// The executor that is used unless another one is named.
-using ThreadExecutor = BasicThreadExecutor<>;
-
-namespace detail {
-
-template <class C>
-struct DefaultExecutorOf {
-  using type = void;  // whoever uses it says what is wrong with the clock
-};
-
-template <Clock C>
-struct DefaultExecutorOf<C> {
-  using type = BasicThreadExecutor<C>;
-};
-
-}  // namespace detail
-
-/// The executor of a clock that is used unless another one is named; void for what is no clock.
-template <class C>
-using DefaultExecutor = typename detail::DefaultExecutorOf<C>::type;
 
 static_assert(ExecutorFor<ThreadExecutor, BootClock>);
 static_assert(BlockingExecutor<ThreadExecutor>);

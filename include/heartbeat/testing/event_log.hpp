@@ -26,7 +26,7 @@
 namespace heartbeat::testing {
 
 /// An event with everything it refers to.
-template <class Key, class C>
+template <class Key, class C = BootClock>
 struct LoggedEvent {
   Key key;                    ///< whose heartbeat
   std::uint64_t generation;   ///< which of the key's heartbeats

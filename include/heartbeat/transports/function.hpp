@@ -11,6 +11,7 @@
 #include <heartbeat/beat_completion.hpp>
 #include <heartbeat/beat_context.hpp>
 #include <heartbeat/beat_result.hpp>
+#include <heartbeat/fwd.hpp>
 
 namespace heartbeat {
 
@@ -57,7 +58,7 @@ concept AnswersLater = requires(Fn& fn, const Key& key, const BeatContext& conte
 ///
 /// Threading: the callables are called for different keys at the same time; they take care of what they share.
 /// Blocks, Allocates, Throws: what the callables do.
-template <class Beat, class Close = NoClose>
+template <class Beat, class Close /* = NoClose */>
 class FunctionTransport {
  public:
   /// Of one callable, or of two: the second one closes.

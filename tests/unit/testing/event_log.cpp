@@ -8,6 +8,7 @@
 #include <string>
 #include <system_error>
 #include <thread>
+#include <type_traits>
 #include <vector>
 
 #include <boost/test/unit_test.hpp>
@@ -24,6 +25,8 @@ using heartbeat::testing::ManualClock;
 using Event = heartbeat::Event<std::string, ManualClock>;
 using Log = heartbeat::testing::EventLog<std::string, ManualClock>;
 using namespace std::chrono_literals;
+
+static_assert(std::is_same_v<heartbeat::testing::EventLog<int>::Logged, heartbeat::testing::LoggedEvent<int>>);
 
 constexpr ManualClock::time_point epoch{};
 
