@@ -126,9 +126,9 @@ BOOST_AUTO_TEST_CASE(a_grace_is_at_most_the_allowance) {
   BOOST_TEST(subject.rules.due(subject.record) == 3'719 * s);
 }
 
-BOOST_AUTO_TEST_CASE(an_absence_that_ends_long_before_the_deadline_puts_nothing_off) {
+BOOST_AUTO_TEST_CASE(an_absence_whose_grace_ends_before_the_deadline_puts_nothing_off) {
   Subject subject{10 * s};
-  subject.absence.note(2 * s, 105 * s);
+  subject.absence.note(1'200 * ms, 108 * s + 500 * ms);
 
   const Look look = subject.look_at(109 * s);
 
