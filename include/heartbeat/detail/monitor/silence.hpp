@@ -7,8 +7,7 @@
 //
 //    last touch                                 first look    deadline
 //    |------------------------------------------|-------------|          first look: a notice before the deadline
-//         away: xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx^--|               late: at least half a notice is left from
-//         then
+//         away: xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx^--|               late: at least half a notice is left from then
 //                                        away:     xxxxxxxxxxx^------|   later than the gap threshold: a grace of
 //                                                                        min(allowance, lateness) from then, once per
 //                                                                        gap; its end has a first look, too
