@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 // The monitor against a map that is walked from end to end: thousands of seeded sequences of calls in virtual time.
-// Without absences the two agree to the tick; with them, the rules of monitor/watch_shard.hpp must hold.
+// Without absences the two agree to the tick; with them, the rules of monitor/silence.hpp must hold.
 #include <algorithm>
 #include <chrono>
 #include <cstdint>

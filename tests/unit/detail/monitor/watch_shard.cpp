@@ -37,7 +37,7 @@ struct Told {
 // All calls under the lock, which nobody else takes.
 template <class D>
 struct Subject {
-  using Shard = MonitorShard<int, D>;
+  using Shard = WatchShard<int, D>;
   explicit Subject(D detector = D{}, std::size_t capacity = 1'000'000)
       : shard{detector, {.scale = TickScale{ms}, .gap_threshold = s, .capacity = capacity}, 0, 0, 1} {}
 
@@ -48,9 +48,9 @@ struct Subject {
     auto record = std::make_unique<typename Shard::Record>(int{key}, hash(key), ttl);
     const MutexLock lock{shard.mutex()};
     BOOST_TEST((shard.watch(record, false, now, effects) == errc{}));
-    if (const std::size_t wanted = shard.index().wanted_buckets(); wanted != 0) {
+    if (const std::size_t wanted = shard.roster().index().wanted_buckets(); wanted != 0) {
       auto buckets = KeyIndex<typename Shard::Record>::make_buckets(wanted);
-      shard.index().grow(buckets);
+      shard.roster().index().grow(buckets);
     }
     return effects;
   }
@@ -82,7 +82,7 @@ struct Subject {
   std::vector<int> take_all() {
     const MutexLock lock{shard.mutex()};
     std::vector<int> keys;
-    while (auto record = shard.take())
+    while (auto record = shard.untold().take())
       keys.push_back(record->key);
     return keys;
   }
@@ -216,7 +216,7 @@ BOOST_AUTO_TEST_CASE(what_is_still_there_is_freed_with_it) {
 }
 
 BOOST_AUTO_TEST_CASE(a_record_takes_56_bytes_and_its_key) {
-  static_assert(sizeof(MonitorShard<std::uint64_t, FixedDeadline>::Record) == 64 || sizeof(void*) != 8);
+  static_assert(sizeof(WatchShard<std::uint64_t, FixedDeadline>::Record) == 64 || sizeof(void*) != 8);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

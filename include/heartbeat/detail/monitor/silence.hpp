@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: BSL-1.0
+// When a watched key's silence is too long: the arithmetic of allowance, notice and grace. It takes now, and knows no
+// clock, no lock and no wheel. Read next: watched.hpp, what it judges; watch_shard.hpp, who asks.
+//
+// Time gaps (G18): while the process was away, touches waited in socket buffers, so silence means nothing. Therefore
+// each silence is looked at twice, and a late look puts the deadline off:
+//
+//    last touch                                 first look    deadline
+//    |------------------------------------------|-------------|          first look: a notice before the deadline
+//         away: xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx^--|               late: at least half a notice is left from then
+//                                        away:     xxxxxxxxxxx^------|   later than the gap threshold: a grace of
+//                                                                        min(allowance, lateness) from then, once per
+//                                                                        gap; its end has a first look, too
+//
+// A notice is the gap threshold, at most half the allowance. So nothing expires unless the executor ran half a notice
+// before, and an absence of two gap thresholds is never held against a key that is allowed to be silent for that long.
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+
+#include <heartbeat/detail/monitor/watched.hpp>
+#include <heartbeat/detail/timing/tick.hpp>
+
+namespace heartbeat::detail {
+
+/// How long the process was away before the wake-up whose slices are being looked at.
+class Absence {
+ public:
+  /// It was away for `late` nanoseconds, until now. There may be one more between two slices.
+  void note(std::int64_t late, Instant now) noexcept {
+    length_ += late;
+    over_ = now;
+  }
+  /// Everything that came up meanwhile has been looked at.
+  void forget() noexcept { length_ = 0; }
+
+  /// The end of the grace of a key that may be silent for `allowance`; 0 if the process was here all the time.
+  [[nodiscard]] Instant grace(std::int64_t allowance) const noexcept {
+    return length_ == 0 ? 0 : add(over_, std::min(allowance, length_));
+  }
+
+ private:
+  std::int64_t length_ = 0;
+  Instant over_ = 0;  // when it was seen
+};
+
+/// What a look at a record has found.
+enum class Verdict : std::uint8_t {
+  not_silent,  // touched since it was filed: another first look
+  noticed,     // silent: a last look at its deadline
+  grace,       // silent while we were away: another first look
+  expired,     // silent for too long
+};
+
+struct Look {
+  Verdict verdict;
+  Instant next;  // when it must be looked at again, unless it is expired
+};
+
+/// Threading: constant. It changes the record alone, for which the caller holds the shard's lock.
+template <class Key, class D>
+class SilenceRules {
+ public:
+  using Record = Watched<Key, D>;
+
+  /// A notice is `gap_threshold` nanoseconds; an allowance is a tick of `scale` at least.
+  SilenceRules(const D& detector, TickScale scale, std::int64_t gap_threshold)
+      : detector_{detector}, scale_{scale}, gap_threshold_{gap_threshold} {}
+
+  [[nodiscard]] const D& detector() const noexcept { return detector_; }
+
+  /// The record was touched now, which is later than its last touch.
+  void touch(Record& record, Instant now) const noexcept {
+    // A key that may not be so silent, and lives: it was us who were away, which says nothing of its arrivals.
+    if (const std::int64_t silence = now - record.touched; !record.has_grace && silence <= allowance(record)) {
+      detector_.arrived(record.arrivals, std::chrono::nanoseconds{record.ttl}, std::chrono::nanoseconds{silence});
+    }
+    record.touched = now;
+    record.is_noticed = record.has_grace = false;
+  }
+
+  /// When the record must be looked at if nobody touches it: a notice before it expires.
+  [[nodiscard]] Instant first_look(const Record& record) const noexcept {
+    const std::int64_t span = allowance(record);
+    return add(record.touched, span - notice(span));
+  }
+
+  /// When the record expires if nobody touches it, and we are not away.
+  [[nodiscard]] Instant due(const Record& record) const noexcept {
+    if (record.is_noticed) return scale_.instant(record.due);
+    const std::int64_t span = allowance(record);
+    return record.has_grace ? add(scale_.instant(record.due), notice(span)) : add(record.touched, span);
+  }
+
+  /// Judges a record that came up; what it finds is noted in the record.
+  [[nodiscard]] Look look_at(Record& record, Instant now, const Absence& absence) const noexcept {
+    const std::int64_t span = allowance(record);
+    Instant deadline = now;
+    if (!record.is_noticed) {
+      if (const Instant look = first_look(record); now < look) return {Verdict::not_silent, look};
+      deadline = std::max(due(record), add(now, notice(span) / 2));
+      record.is_noticed = true;
+    }
+    if (const Instant grace = absence.grace(span); grace > deadline) {
+      record.has_grace = true;
+      record.is_noticed = false;  // we may be away in the grace, too: it is looked at again a notice before its end
+      return {Verdict::grace, add(grace, -notice(span))};
+    }
+    return {deadline > now ? Verdict::noticed : Verdict::expired, deadline};
+  }
+
+ private:
+  [[nodiscard]] std::int64_t allowance(const Record& record) const noexcept {
+    return std::max(scale_.nanoseconds(),
+                    std::int64_t{detector_.allowance(record.arrivals, std::chrono::nanoseconds{record.ttl}).count()});
+  }
+  [[nodiscard]] std::int64_t notice(std::int64_t allowance) const noexcept {
+    return std::min(gap_threshold_, allowance / 2);
+  }
+
+  [[no_unique_address]] const D detector_;
+  const TickScale scale_;
+  const std::int64_t gap_threshold_;
+};
+
+}  // namespace heartbeat::detail

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: BSL-1.0
+// The end of an engine by itself: its owner and the last one out meet at every point, and exactly the later one
+// destroys the policies; whoever waits for quiet is woken. The promise is G6.
+#include <chrono>
+#include <memory>
+
+#include <boost/test/unit_test.hpp>
+
+#include "explore.hpp"
+#include "scheduled_threading.hpp"
+
+// The threading is chosen; what follows uses it.
+#include <heartbeat/detail/threads/callback_gate.hpp>
+#include <heartbeat/detail/threads/farewell.hpp>
+
+using namespace heartbeat::interleaving;  // NOLINT
+using namespace std::chrono_literals;     // NOLINT
+
+using heartbeat::detail::CallbackFrame;
+using heartbeat::detail::Farewell;
+
+BOOST_AUTO_TEST_SUITE(farewell)
+
+// Inside a callback the owner does not wait.
+BOOST_AUTO_TEST_CASE(exactly_the_later_one_destroys) {
+  explore([](Scheduler& schedule) {
+    Farewell farewell;
+    int destroyers = 0;
+
+    schedule.together({{"last one out", [&] { destroyers += farewell.last_one_out() ? 1 : 0; }},
+                       {"owner", [&] {
+                          const CallbackFrame frame;
+                          destroyers += farewell.owner_lets_go() ? 1 : 0;
+                        }}});
+
+    if (destroyers != 1) schedule.fail("not exactly one destroys the policies");
+  });
+}
+
+// So the bell must not be touched once the owner may go on.
+BOOST_AUTO_TEST_CASE(an_owner_who_waited_may_free_it_at_once) {
+  explore([](Scheduler& schedule) {
+    auto farewell = std::make_unique<Farewell>();
+
+    schedule.together({{"last one out",
+                        [&] {
+                          if (farewell->last_one_out()) schedule.fail("the owner was waited for");
+                        }},
+                       {"owner", [&] {
+                          if (!farewell->owner_lets_go()) schedule.fail("nobody destroys the policies");
+                          farewell.reset();
+                        }}});
+  });
+}
+
+// Woken, and not at the end of the limit, which has passed only when all others rest.
+BOOST_AUTO_TEST_CASE(two_who_wait_for_quiet_are_both_woken) {
+  explore([](Scheduler& schedule) {
+    Farewell farewell;
+    int woken = 0;
+    const auto wait = [&] { woken += farewell.wait_until_quiet(1s) ? 1 : 0; };
+
+    schedule.together({{"waiter", wait}, {"other", wait}, {"last one out", [&] {
+                                                             (void)farewell.last_one_out();
+                                                             schedule.rest();
+                                                             if (woken != 2) schedule.fail("one sleeps on");
+                                                           }}});
+  });
+}
+
+BOOST_AUTO_TEST_CASE(who_waits_for_a_condition_is_woken_by_a_ring) {
+  explore([](Scheduler& schedule) {
+    Farewell farewell;
+    heartbeat::detail::Atomic<bool> is_done{false};
+    bool is_woken = false;
+
+    schedule.together({{"waiter", [&] { is_woken = farewell.wait_for(1s, [&] { return is_done.load(); }); }},
+                       {"ringer", [&] {
+                          is_done.store(true);
+                          farewell.ring();
+                          schedule.rest();
+                          if (!is_woken) schedule.fail("the waiter sleeps on");
+                        }}});
+  });
+}
+
+BOOST_AUTO_TEST_SUITE_END()
