@@ -6,6 +6,10 @@ if command -v ccache >/dev/null; then
   export CCACHE_SLOPPINESS=pch_defines,time_macros # else it leaves out what uses a precompiled header
 fi
 
+# at_once: how many tests run at a time: one for each processor, and one for each lane of those that mostly wait, which
+# tests/CMakeLists.txt tells of.
+at_once() { echo $(($(nproc) + 3)); }
+
 # debian_packages <package>[=<command>]…: a package counts as there if the command is found, or else if dpkg knows it.
 # Elsewhere it does nothing, and CMake names what it misses.
 debian_packages() {

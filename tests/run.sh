@@ -23,4 +23,4 @@ echo "== building"
 cmake --preset release >/dev/null
 cmake --build --preset release
 echo "== testing"
-ctest --preset release -j "$(nproc)" "$@"
+ctest --preset release -j "$(at_once)" "$@"

@@ -14,6 +14,8 @@
 
 namespace {
 
+BOOST_AUTO_TEST_SUITE(clock)
+
 using namespace std::chrono_literals;
 using namespace heartbeat;
 using heartbeat::testing::ManualClock;
@@ -58,8 +60,6 @@ struct AlwaysLives {
 };
 
 using Registry = HeartbeatRegistry<int, AlwaysLives, SmallestClock, MillisecondExecutor>;
-
-BOOST_AUTO_TEST_SUITE(clock)
 
 BOOST_AUTO_TEST_CASE(it_is_a_clock) {
   static_assert(Clock<SmallestClock>);

@@ -11,6 +11,8 @@
 
 namespace {
 
+BOOST_AUTO_TEST_SUITE(detector)
+
 using namespace std::chrono_literals;
 using namespace heartbeat;
 using heartbeat::testing::ManualClock;
@@ -44,8 +46,6 @@ struct WithoutSuspicion {
 struct MayThrow : FixedDeadline {
   std::chrono::nanoseconds allowance(const State&, std::chrono::nanoseconds ttl) const { return ttl; }
 };
-
-BOOST_AUTO_TEST_SUITE(detector)
 
 BOOST_AUTO_TEST_CASE(the_smallest_detector_decides) {
   static_assert(Detector<SmallestDetector>);

@@ -18,6 +18,8 @@
 
 namespace {
 
+BOOST_AUTO_TEST_SUITE(executor)
+
 using namespace std::chrono_literals;
 using namespace heartbeat;
 using heartbeat::testing::ManualClock;
@@ -123,8 +125,6 @@ void check_beats() {
   }
   BOOST_TEST(told >= 2);
 }
-
-BOOST_AUTO_TEST_SUITE(executor)
 
 BOOST_AUTO_TEST_CASE(they_are_what_they_say) {
   static_assert(ExecutorFor<SmallestExecutor, ManualClock> && !BlockingExecutor<SmallestExecutor>);

@@ -15,6 +15,8 @@
 
 namespace {
 
+BOOST_AUTO_TEST_SUITE(transport)
+
 using namespace std::chrono_literals;
 using namespace heartbeat;
 using heartbeat::testing::ManualClock;
@@ -92,8 +94,6 @@ void check_beats(BeatForm form, bool can_close) {
   BOOST_TEST(closes == (can_close ? 1 : 0));
   BOOST_TEST(registry.statistics().closes_done == (can_close ? 1u : 0u));
 }
-
-BOOST_AUTO_TEST_SUITE(transport)
 
 BOOST_AUTO_TEST_CASE(blocking) {
   check_beats<Blocking>(BeatForm::blocking, false);

@@ -24,6 +24,8 @@
 
 namespace {
 
+BOOST_AUTO_TEST_SUITE(async_end)
+
 namespace asio = boost::asio;
 using namespace heartbeat;              // NOLINT
 using namespace heartbeat::asio_tests;  // NOLINT
@@ -43,8 +45,6 @@ struct Running {
   asio::io_context context;
   std::optional<AsioRegistry> registry;
 };
-
-BOOST_AUTO_TEST_SUITE(async_end)
 
 BOOST_AUTO_TEST_CASE(a_callback_is_called_on_its_executor_and_not_inside_stop) {
   Running running;

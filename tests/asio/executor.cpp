@@ -24,6 +24,8 @@
 
 namespace {
 
+BOOST_AUTO_TEST_SUITE(executor)
+
 namespace asio = boost::asio;
 using namespace heartbeat::asio_tests;
 using namespace heartbeat::guarantees;
@@ -70,8 +72,6 @@ auto on(asio::io_context& context) {
 }
 
 using RealClocks = boost::mpl::list<BootClock, std::chrono::steady_clock>;
-
-BOOST_AUTO_TEST_SUITE(executor)
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(works_run_in_the_order_of_posting_and_never_inside_post, E, Executors) {
   asio::io_context context;

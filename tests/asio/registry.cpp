@@ -24,6 +24,8 @@
 
 namespace {
 
+BOOST_AUTO_TEST_SUITE(registry)
+
 namespace asio = boost::asio;
 using namespace heartbeat;              // NOLINT
 using namespace heartbeat::asio_tests;  // NOLINT
@@ -61,8 +63,6 @@ bool runs_in_a_handler(asio::io_context& context, Fn fn) {
   });
   return run_until(context, [&] { return came_back; });
 }
-
-BOOST_AUTO_TEST_SUITE(registry)
 
 BOOST_AUTO_TEST_CASE(heartbeats_beat_on_the_threads_that_run_the_context_and_on_no_other) {
   for (const int count : {1, 4}) {

@@ -13,6 +13,8 @@
 
 namespace {
 
+BOOST_AUTO_TEST_SUITE(waiters)
+
 namespace asio = boost::asio;
 using namespace heartbeat::asio_tests;
 using namespace heartbeat::guarantees;
@@ -21,8 +23,6 @@ using heartbeat::BootClock;
 using Ex = asio::io_context::executor_type;
 using Waiters = boost::mpl::list<heartbeat::detail::AsioCappedWaiter<BootClock, Ex>,
                                  heartbeat::detail::AsioWaiterFor<BootClock, Ex>::type>;
-
-BOOST_AUTO_TEST_SUITE(waiters)
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(a_wait_ends_at_its_time_or_is_asked_to_look_again, W, Waiters) {
   asio::io_context context;

@@ -7,6 +7,8 @@
 #include <heartbeat/boot_clock.hpp>
 #include <heartbeat/transports/etcd/endpoint_turn.hpp>
 
+BOOST_AUTO_TEST_SUITE(endpoint_turn)
+
 namespace {
 
 using namespace std::chrono_literals;
@@ -16,8 +18,6 @@ using heartbeat::etcd::detail::EndpointTurn;
 constexpr BootClock::time_point now{1h};
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(endpoint_turn)
 
 BOOST_AUTO_TEST_CASE(the_end_of_a_stream_makes_it_the_next_ones_turn) {
   EndpointTurn turn{2};

@@ -12,6 +12,8 @@
 #include <heartbeat/boot_clock.hpp>
 #include <heartbeat/transports/etcd/keep_alive_ledger.hpp>
 
+BOOST_AUTO_TEST_SUITE(keep_alive_ledger)
+
 namespace {
 
 using namespace std::chrono_literals;
@@ -71,8 +73,6 @@ using Names = std::vector<int>;
 using Ids = std::vector<LeaseId>;
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(keep_alive_ledger)
 
 BOOST_FIXTURE_TEST_CASE(what_is_asked_is_written_once_and_in_order, Fixture) {
   ask(a, 1);

@@ -16,6 +16,8 @@
 #include "lease_client.hpp"
 #include "lease_server.hpp"
 
+BOOST_AUTO_TEST_SUITE(keep_alive_stream)
+
 namespace {
 
 using namespace std::chrono_literals;
@@ -33,8 +35,6 @@ struct Fixture {
 };
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(keep_alive_stream)
 
 BOOST_FIXTURE_TEST_CASE(a_batch_is_written_to_one_stream_in_its_order_and_asks_for_a_leader, Fixture) {
   ask_all(transport, {a, b, c});

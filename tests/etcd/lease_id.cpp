@@ -10,11 +10,11 @@
 #include <heartbeat/key.hpp>
 #include <heartbeat/transports/etcd/lease_id.hpp>
 
+BOOST_AUTO_TEST_SUITE(lease_id)
+
 using heartbeat::etcd::LeaseId;
 
 static_assert(heartbeat::Key<LeaseId>);
-
-BOOST_AUTO_TEST_SUITE(lease_id)
 
 BOOST_AUTO_TEST_CASE(it_is_written_as_etcdctl_writes_it) {
   std::ostringstream stream;

@@ -19,6 +19,8 @@
 #include "lease_client.hpp"
 #include "lease_server.hpp"
 
+BOOST_AUTO_TEST_SUITE(lease_streams)
+
 namespace {
 
 using namespace std::chrono_literals;
@@ -50,8 +52,6 @@ bool patience_is_over() {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(lease_streams)
 
 BOOST_AUTO_TEST_CASE(a_stream_that_answered_and_broke_is_replaced_at_once) {
   LeaseServer server;

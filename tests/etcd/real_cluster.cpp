@@ -16,6 +16,8 @@
 #include "kept_leases.hpp"
 #include "lease_client.hpp"
 
+BOOST_AUTO_TEST_SUITE(real_cluster)
+
 namespace {
 
 using namespace std::chrono_literals;
@@ -32,8 +34,6 @@ LeaseTransport transport_to(const EtcdCluster& cluster, std::size_t first) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(real_cluster)
 
 BOOST_AUTO_TEST_CASE(a_cluster_that_loses_its_leader_loses_no_lease) {
   EtcdCluster cluster;

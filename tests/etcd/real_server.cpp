@@ -14,6 +14,8 @@
 #include "kept_leases.hpp"
 #include "lease_client.hpp"
 
+BOOST_AUTO_TEST_SUITE(real_server)
+
 namespace {
 
 using namespace std::chrono_literals;
@@ -41,8 +43,6 @@ struct Fixture {
 };
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(real_server)
 
 BOOST_FIXTURE_TEST_CASE(leases_live_past_their_ttl_and_so_does_what_hangs_on_them, Fixture) {
   constexpr auto ttl = 5s;

@@ -10,6 +10,8 @@
 #include <heartbeat/transports/etcd/stub.hpp>
 #include <heartbeat/transports/protocol/etcd.grpc.pb.h>
 
+BOOST_AUTO_TEST_SUITE(stub)
+
 namespace {
 
 using heartbeat::etcd::LeaseStub;
@@ -49,8 +51,6 @@ static_assert(LeaseStub<Other<Told>>);
 static_assert(!LeaseStub<Other<Named>>);  // its answer tells no ttl
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(stub)
 
 BOOST_AUTO_TEST_CASE(the_messages_are_found_through_the_methods) {
   using heartbeat::etcd::detail::GrantRpc;

@@ -23,6 +23,8 @@
 #include "lease_client.hpp"
 #include "lease_server.hpp"
 
+BOOST_AUTO_TEST_SUITE(transport)
+
 namespace {
 
 using namespace std::chrono_literals;
@@ -53,8 +55,6 @@ Registry::Options at_once() {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(transport)
 
 BOOST_AUTO_TEST_CASE(a_grant_tells_the_id_and_the_ttl_that_the_server_chose) {
   LeaseServer server;

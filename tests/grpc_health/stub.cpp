@@ -16,6 +16,8 @@
 #include <heartbeat/transports/grpc_health.hpp>
 #include <heartbeat/transports/grpc_health/transport.hpp>
 
+BOOST_AUTO_TEST_SUITE(stub)
+
 namespace {
 
 using namespace std::chrono_literals;
@@ -97,8 +99,6 @@ struct Fixture {
 };
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(stub)
 
 BOOST_FIXTURE_TEST_CASE(the_name_goes_out_as_it_is, Fixture) {
   (void)beat("com.example.Orders");

@@ -23,6 +23,8 @@
 #include "../typedb/awaited.hpp"
 #include "health_server.hpp"
 
+BOOST_AUTO_TEST_SUITE(transport)
+
 namespace {
 
 using namespace std::chrono_literals;
@@ -84,8 +86,6 @@ struct Told {
 };
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(transport)
 
 BOOST_FIXTURE_TEST_CASE(a_service_that_is_serving_is_acknowledged, Fixture) {
   server.set("orders", true);

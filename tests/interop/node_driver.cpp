@@ -14,6 +14,8 @@
 
 #include "../servers/process.hpp"
 
+BOOST_AUTO_TEST_SUITE(node_driver)
+
 namespace {
 
 using heartbeat::testing::patience;
@@ -85,8 +87,6 @@ std::string done(std::size_t opened, std::size_t lost, std::size_t closed) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(node_driver)
 
 BOOST_AUTO_TEST_CASE(its_pulses_keep_its_sessions_past_their_idle_timeout_and_its_closes_end_them) {
   const typedb_server::Server server;

@@ -20,6 +20,8 @@
 #include "../servers/process.hpp"
 #include "../typedb/awaited.hpp"
 
+BOOST_AUTO_TEST_SUITE(node_server)
+
 namespace {
 
 using namespace std::chrono_literals;
@@ -79,8 +81,6 @@ void await_acknowledged_for(Awaited<BootClock::time_point>& acknowledged, BootCl
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(node_server)
 
 BOOST_AUTO_TEST_CASE(a_manager_keeps_a_session_past_its_idle_timeout_and_hears_that_it_was_killed) {
   NodeServer server;

@@ -12,6 +12,8 @@
 
 namespace {
 
+BOOST_AUTO_TEST_SUITE(table)
+
 using namespace std::chrono_literals;
 using namespace monitor;
 using heartbeat::HeartbeatState;
@@ -42,8 +44,6 @@ std::string keys(const std::vector<const Row*>& rows) {
 
 const std::vector<Row> some{row("b", Health::valid, 9s), row("a", Health::jeopardy, 1s, "Connection refused"),
                             row("d", Health::lapsed, -4s, "Connection refused"), row("c", Health::valid, 9s)};
-
-BOOST_AUTO_TEST_SUITE(table)
 
 BOOST_AUTO_TEST_CASE(health_is_what_the_owner_may_rely_on) {
   BOOST_CHECK(row_of(status({}), now, "k").health == Health::unconfirmed);

@@ -10,6 +10,8 @@
 
 namespace {
 
+BOOST_AUTO_TEST_SUITE(view)
+
 using namespace monitor;
 using Kind = Press::Kind;
 
@@ -41,8 +43,6 @@ struct Desk {
   heartbeat::Statistics sums;
   View view;
 };
-
-BOOST_AUTO_TEST_SUITE(view)
 
 BOOST_AUTO_TEST_CASE(a_page_fills_the_screen) {
   Desk desk;

@@ -33,6 +33,8 @@
 
 namespace {
 
+BOOST_AUTO_TEST_SUITE(prometheus)
+
 using namespace heartbeat::testing;  // NOLINT
 using boost::property_tree::ptree;
 using heartbeat::BootClock;
@@ -194,8 +196,6 @@ Statistics counted() {
   s.lateness.add(3'000'000);
   return s;
 }
-
-BOOST_AUTO_TEST_SUITE(prometheus)
 
 BOOST_AUTO_TEST_CASE(prometheus_scrapes_the_example_and_knows_how_its_sessions_are) {
   Example example;

@@ -23,6 +23,8 @@
 
 #include "load.hpp"
 
+BOOST_AUTO_TEST_SUITE(blocking_transport)
+
 using namespace heartbeat::stress;  // NOLINT
 
 namespace {
@@ -79,8 +81,6 @@ struct Transport {
 using Registry = heartbeat::HeartbeatRegistry<int, Transport>;
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(blocking_transport)
 
 BOOST_AUTO_TEST_CASE(calls_that_hang_end_with_their_tokens_and_leave_the_pool_empty) {
   for (int round = 0; round < rounds(); ++round) {

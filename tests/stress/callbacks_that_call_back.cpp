@@ -21,6 +21,8 @@
 
 #include "load.hpp"
 
+BOOST_AUTO_TEST_SUITE(callbacks_that_call_back)
+
 using namespace heartbeat::stress;  // NOLINT
 
 namespace {
@@ -116,8 +118,6 @@ class Tangle {
 };
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(callbacks_that_call_back)
 
 BOOST_AUTO_TEST_CASE(nobody_waits_for_anybody_who_waits_for_him) {
   for (int round = 0; round < rounds(); ++round) {

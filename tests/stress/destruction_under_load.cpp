@@ -22,6 +22,8 @@
 
 #include "load.hpp"
 
+BOOST_AUTO_TEST_SUITE(destruction_under_load)
+
 using namespace heartbeat::stress;  // NOLINT
 
 namespace {
@@ -50,8 +52,6 @@ void use(Registry::Handle& handle) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(destruction_under_load)
 
 BOOST_AUTO_TEST_CASE(handles_are_used_while_their_registry_dies_and_after) {
   AnsweringThread answers;

@@ -18,6 +18,8 @@
 
 #include "load.hpp"
 
+BOOST_AUTO_TEST_SUITE(groups_and_parents)
+
 using namespace heartbeat::stress;  // NOLINT
 
 namespace {
@@ -62,8 +64,6 @@ struct Scene {
 };
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(groups_and_parents)
 
 BOOST_AUTO_TEST_CASE(each_group_ends_as_one_and_wakes_whoever_waits) {
   Scene scene;

@@ -23,6 +23,8 @@
 
 namespace {
 
+BOOST_AUTO_TEST_SUITE(monitor)
+
 using namespace heartbeat;
 using namespace heartbeat::stress;
 using Generation = std::uint64_t;
@@ -135,8 +137,6 @@ void each_generation_ends_once() {
   BOOST_TEST(sums.expired > 0u);
   BOOST_TEST(sums.told == told.load());
 }
-
-BOOST_AUTO_TEST_SUITE(monitor)
 
 BOOST_AUTO_TEST_CASE(each_generation_ends_once_with_a_fixed_deadline) {
   each_generation_ends_once<FixedDeadline>();

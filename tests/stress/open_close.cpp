@@ -18,6 +18,8 @@
 
 #include "load.hpp"
 
+BOOST_AUTO_TEST_SUITE(open_close)
+
 using namespace heartbeat::stress;  // NOLINT
 
 namespace {
@@ -98,8 +100,6 @@ class Caller {
 };
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(open_close)
 
 BOOST_AUTO_TEST_CASE(many_threads_on_few_keys_leave_sums_that_add_up) {
   AnsweringThread answers;

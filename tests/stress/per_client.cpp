@@ -19,6 +19,8 @@
 
 #include "load.hpp"
 
+BOOST_AUTO_TEST_SUITE(per_client)
+
 using namespace heartbeat::stress;  // NOLINT
 
 namespace {
@@ -89,8 +91,6 @@ struct Scene {
 };
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(per_client)
 
 BOOST_AUTO_TEST_CASE(each_key_ends_once_while_clients_end_under_it) {
   Scene scene;

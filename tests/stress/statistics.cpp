@@ -19,6 +19,8 @@
 #include "../observability/statistics_reader.hpp"
 #include "load.hpp"
 
+BOOST_AUTO_TEST_SUITE(statistics)
+
 using namespace heartbeat::stress;  // NOLINT
 
 namespace {
@@ -41,8 +43,6 @@ constexpr int threads = 3;
 constexpr int starts = 10'000;
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(statistics)
 
 BOOST_AUTO_TEST_CASE(every_snapshot_under_load_adds_up_and_none_shrinks) {
   AnsweringThread answers;

@@ -10,6 +10,8 @@
 #include <heartbeat/transports/grpc_rpc.hpp>
 #include <heartbeat/transports/protocol/typedb.grpc.pb.h>
 
+BOOST_AUTO_TEST_SUITE(grpc_rpc)
+
 namespace {
 
 struct Question {};
@@ -40,8 +42,6 @@ template <class Rpc, class Request, class Response>
 constexpr bool is_rpc = std::same_as<typename Rpc::Request, Request>&& std::same_as<typename Rpc::Response, Response>;
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(grpc_rpc)
 
 BOOST_AUTO_TEST_CASE(the_messages_are_those_of_the_overload_that_takes_a_function) {
   using Generated = AsyncStub<::typedb::protocol::TypeDB::Stub>;

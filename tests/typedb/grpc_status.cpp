@@ -7,13 +7,13 @@
 
 #include <heartbeat/transports/grpc_status.hpp>
 
+BOOST_AUTO_TEST_SUITE(grpc_status)
+
 namespace {
 
 using heartbeat::make_error_code;
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(grpc_status)
 
 BOOST_AUTO_TEST_CASE(ok_is_no_error_and_everything_else_is_one) {
   BOOST_TEST(!make_error_code(grpc::Status::OK));

@@ -21,6 +21,8 @@
 
 #include "awaited.hpp"
 
+BOOST_AUTO_TEST_SUITE(reopening)
+
 namespace {
 
 using namespace std::chrono_literals;
@@ -71,8 +73,6 @@ struct Fixture {
 };
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(reopening)
 
 BOOST_FIXTURE_TEST_CASE(a_forgotten_session_is_replaced_and_the_object_stays_the_same, Fixture) {
   auto session = manager.open("orders", options());

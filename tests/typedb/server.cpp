@@ -17,6 +17,8 @@
 #include "awaited.hpp"
 #include "bare_client.hpp"
 
+BOOST_AUTO_TEST_SUITE(server)
+
 namespace {
 
 using namespace std::chrono_literals;
@@ -39,8 +41,6 @@ void check_that_it_adds_up(const Counters& numbers) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(server)
 
 BOOST_FIXTURE_TEST_CASE(ids_are_sixteen_bytes_of_a_random_uuid, Fixture) {
   const std::string one = client.opened();

@@ -12,6 +12,8 @@
 #include "awaited.hpp"
 #include "bare_client.hpp"
 
+BOOST_AUTO_TEST_SUITE(server_faults)
+
 namespace {
 
 using namespace std::chrono_literals;
@@ -29,8 +31,6 @@ struct Fixture {
 };
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(server_faults)
 
 BOOST_FIXTURE_TEST_CASE(a_lost_request_has_no_effect_and_a_lost_answer_has, Fixture) {
   const std::string id = client.opened();

@@ -10,6 +10,8 @@
 #include <heartbeat/key.hpp>
 #include <heartbeat/transports/typedb/session_id.hpp>
 
+BOOST_AUTO_TEST_SUITE(session_id)
+
 namespace {
 
 using heartbeat::typedb::SessionId;
@@ -18,8 +20,6 @@ static_assert(heartbeat::Key<SessionId>);
 static_assert(sizeof(SessionId) == 16);
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(session_id)
 
 BOOST_AUTO_TEST_CASE(the_bytes_of_a_message_come_back_as_they_were) {
   const std::string bytes{"\0\x7F\x80\xFF, then some", 16};

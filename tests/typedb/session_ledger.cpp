@@ -13,6 +13,8 @@
 #include <heartbeat/error.hpp>
 #include <heartbeat/transports/typedb/session_ledger.hpp>
 
+BOOST_AUTO_TEST_SUITE(session_ledger)
+
 namespace {
 
 using namespace std::chrono_literals;
@@ -64,8 +66,6 @@ bool is_forgotten(const Ledger& ledger) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(session_ledger)
 
 BOOST_AUTO_TEST_CASE(a_session_is_open_from_its_admission_on) {
   OneOpenSession one;

@@ -20,6 +20,8 @@
 
 #include "awaited.hpp"
 
+BOOST_AUTO_TEST_SUITE(session_manager)
+
 namespace {
 
 using namespace std::chrono_literals;
@@ -52,8 +54,6 @@ struct Fixture {
 };
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(session_manager)
 
 BOOST_FIXTURE_TEST_CASE(an_open_session_is_valid_from_birth_and_known_to_the_server, Fixture) {
   manager.connect();

@@ -18,6 +18,8 @@
 #include <heartbeat/transports/typedb/stub.hpp>
 #include <heartbeat/transports/typedb/transport.hpp>
 
+BOOST_AUTO_TEST_SUITE(stub)
+
 namespace {
 
 using namespace std::chrono_literals;
@@ -111,8 +113,6 @@ struct Fixture {
 };
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(stub)
 
 BOOST_FIXTURE_TEST_CASE(the_id_goes_out_as_its_sixteen_bytes, Fixture) {
   const SessionId id = SessionId::from_bytes("0123456789abcdef");

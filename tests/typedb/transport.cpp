@@ -23,6 +23,8 @@
 
 #include "awaited.hpp"
 
+BOOST_AUTO_TEST_SUITE(transport)
+
 namespace {
 
 using namespace std::chrono_literals;
@@ -82,8 +84,6 @@ struct Fixture {
 };
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(transport)
 
 BOOST_FIXTURE_TEST_CASE(a_session_that_the_server_knows_is_acknowledged, Fixture) {
   const BeatResult result = beat();

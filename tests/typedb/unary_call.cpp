@@ -17,6 +17,8 @@
 
 #include "awaited.hpp"
 
+BOOST_AUTO_TEST_SUITE(unary_call)
+
 namespace {
 
 using namespace std::chrono_literals;
@@ -64,8 +66,6 @@ Callback launched(Seen& seen, std::stop_token token) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(unary_call)
 
 BOOST_AUTO_TEST_CASE(request_response_and_status_pass_through_and_the_call_is_freed) {
   Seen seen;
