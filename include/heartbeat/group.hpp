@@ -34,7 +34,7 @@ class HeartbeatGroup {
 
   /// A group of its own, cancelled with `parent`. Throws: std::bad_alloc.
   explicit HeartbeatGroup(Registry& registry, std::stop_token parent = {})
-      : engine_{*registry.engine_}, link_{new detail::ParentLink{engine_, true}} {
+      : engine_{*registry.engine_}, link_{new detail::ParentLink{engine_.parts().canceller, true}} {
     engine_.add_reference();
     link_->watch(std::move(parent));
   }

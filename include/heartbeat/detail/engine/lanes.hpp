@@ -1,134 +1,121 @@
 // SPDX-License-Identifier: BSL-1.0
 // Lanes: what may block runs in them, on the executor's pool for blocking work if it has one. A lane takes one task
 // after the other: tokens to request, events to tell, blocking calls; in this order, so that a dead server's calls do
-// not hold the news of it up. And the cancelling of parents. Included by engine.hpp.
+// not hold the news of it up. Included by engine.hpp.
+//
+//    idle --(wake)--> posted --> running --(nothing was wanted since it began to look)--> idle
+//                       ^           |
+//                       +-----------+  many tasks at once: the executor's other works get their turn
 #pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <utility>
+#include <vector>
 
 #include <heartbeat/detail/engine/engine.hpp>
 
 namespace heartbeat::detail {
 
-inline constexpr int tasks_at_once = 64;
-
-template <class Key, class T, class C, class E>
-void Engine<Key, T, C, E>::post_lane(Lane& lane) noexcept {
-  shard(0).pin();
-  if constexpr (BlockingExecutor<E>) {
-    policies_->executor.post_blocking(lane);
-  } else {
-    policies_->executor.post(lane);
-  }
-}
-
-template <class Key, class T, class C, class E>
-void Engine<Key, T, C, E>::wake_lane() noexcept {
-  Lane* lane = nullptr;
-  {
-    const MutexLock lock{lanes_mutex_};
-    ++signals_;
-    lane = idle_lanes_;
-    if (lane != nullptr) idle_lanes_ = lane->next_idle;
-  }
-  if (lane != nullptr) post_lane(*lane);
-}
-
-// A lane rests only if nothing was wanted since it began to look: no signal is lost between its look and its rest.
-template <class Key, class T, class C, class E>
-void Engine<Key, T, C, E>::run_lane(Lane& lane) noexcept {
-  Shard& home = shard(0);
-  if (home.gate().enter()) {
-    bool is_idle = false;
-    for (int tasks = 0; !is_idle && tasks < (BlockingExecutor<E> ? tasks_at_once : 1);) {
-      std::uint64_t seen = 0;
-      {
-        const MutexLock lock{lanes_mutex_};
-        seen = signals_;
-      }
-      if (run_one_task()) {
-        ++tasks;
-        continue;
-      }
-      const MutexLock lock{lanes_mutex_};
-      if (signals_ != seen) continue;
-      lane.next_idle = std::exchange(idle_lanes_, &lane);
-      is_idle = true;
+/// Threading: any, inside a gate.
+/// Guarantees: between a `wake` and the rest of every lane, somebody has looked for tasks.
+template <class Engine>
+class Lanes {
+ public:
+  /// As many as the executor's pool runs at once; else one. Throws std::bad_alloc.
+  explicit Lanes(Engine& engine) : engine_{engine} {
+    std::size_t count = 1;
+    if constexpr (has_pool) count = std::max<std::size_t>(1, executor().blocking_concurrency());
+    for (std::size_t i = 0; i < count; ++i) {
+      lanes_.push_back(std::make_unique<Lane>(*this));
+      lanes_.back()->next_idle = std::exchange(idle_, lanes_.back().get());
     }
-    if (!is_idle) post_lane(lane);
-    if (home.gate().leave()) gate_emptied();
   }
-  home.unpin();  // may free us
-}
 
-template <class Key, class T, class C, class E>
-bool Engine<Key, T, C, E>::run_one_task() noexcept {
-  return fire_token() || tell_event() || call_blocking();
-}
+  [[nodiscard]] std::size_t size() const noexcept { return lanes_.size(); }
 
-template <class Key, class T, class C, class E>
-bool Engine<Key, T, C, E>::fire_token() noexcept {
-  const std::size_t first = next_shard();
-  for (std::size_t i = 0; i < shard_count(); ++i) {
-    Shard& home = shard((first + i) % shard_count());
-    Shard::Firing firing;
-    bool more = false;
+  /// There is a task.
+  void wake() noexcept HEARTBEAT_EXCLUDES(mutex_) {
+    Lane* lane = nullptr;
     {
-      const MutexLock lock{home.mutex()};
-      if (!home.take_token(firing)) continue;
-      more = home.has_news();
+      const MutexLock lock{mutex_};
+      ++signals_;
+      lane = idle_;
+      if (lane != nullptr) idle_ = lane->next_idle;
     }
-    if (more && lanes_.size() > 1) wake_lane();  // one that is stuck must not hold the others up
-    fire(home, firing);
+    if (lane != nullptr) post(*lane);
+  }
+
+ private:
+  static constexpr bool has_pool = BlockingExecutor<typename Engine::Executor>;
+  static constexpr int tasks_at_once = has_pool ? 64 : 1;
+
+  class Lane final : public Work {
+   public:
+    explicit Lane(Lanes& lanes) noexcept : lanes_{lanes} {}
+    void run() noexcept override { lanes_.run(*this); }
+    void drop() noexcept override { lanes_.engine_.shard(0).unpin(); }
+
+    Lane* next_idle = nullptr;  // the lanes' mutex
+
+   private:
+    Lanes& lanes_;
+  };
+
+  [[nodiscard]] auto& executor() noexcept { return engine_.parts().policies->executor; }
+
+  void post(Lane& lane) noexcept {
+    engine_.shard(0).pin();
+    if constexpr (has_pool) {
+      executor().post_blocking(lane);
+    } else {
+      executor().post(lane);
+    }
+  }
+
+  void run(Lane& lane) noexcept {
+    Shard& home = engine_.shard(0);
+    if (home.gate().enter()) {
+      bool is_idle = false;
+      for (int tasks = 0; !is_idle && tasks < tasks_at_once;) {
+        const std::uint64_t seen = signals();
+        if (run_one_task()) {
+          ++tasks;
+        } else {
+          is_idle = rests(lane, seen);
+        }
+      }
+      if (!is_idle) post(lane);
+      if (home.gate().leave()) engine_.gate_emptied();
+    }
+    home.unpin();  // may free us
+  }
+
+  [[nodiscard]] bool run_one_task() noexcept {
+    auto& parts = engine_.parts();
+    return parts.teller.fire_token() || parts.teller.tell_event() || parts.caller.call_blocking();
+  }
+
+  [[nodiscard]] std::uint64_t signals() noexcept HEARTBEAT_EXCLUDES(mutex_) {
+    const MutexLock lock{mutex_};
+    return signals_;
+  }
+
+  // Only if nothing was wanted since it began to look: no signal is lost between its look and its rest.
+  [[nodiscard]] bool rests(Lane& lane, std::uint64_t seen) noexcept HEARTBEAT_EXCLUDES(mutex_) {
+    const MutexLock lock{mutex_};
+    if (signals_ != seen) return false;
+    lane.next_idle = std::exchange(idle_, &lane);
     return true;
   }
-  return false;
-}
 
-template <class Key, class T, class C, class E>
-void Engine<Key, T, C, E>::fire(Shard& home, Shard::Firing& firing) noexcept {
-  {
-    const CallbackFrame frame;
-    firing.source.request_stop();
-  }
-  Effects effects;
-  {
-    const MutexLock lock{home.mutex()};
-    home.fired(firing, effects);
-  }
-  if (effects.has_news) wake_lane();  // whoever tells at this moment may have looked here already
-  free_dead(effects);
-}
-
-// --- parents
-
-template <class Key, class T, class C, class E>
-void Engine<Key, T, C, E>::post_cancel(ParentLink& link) noexcept {
-  CallbackGate& gate = shard(0).gate();
-  if (!gate.enter()) return;  // shut down: everything has ended
-  if (link.post_once()) {
-    shard(0).pin();
-    policies_->executor.post(link);
-  }
-  if (gate.leave()) gate_emptied();
-}
-
-template <class Key, class T, class C, class E>
-void Engine<Key, T, C, E>::run_cancel(ParentLink& link) noexcept {
-  link.posted_out();
-  CallbackGate& gate = shard(0).gate();
-  if (gate.enter()) {
-    while (Record* child = link.take_child()) {
-      const RecordReference mine{child};
-      end(*mine, EndReason::parent_cancelled);
-    }
-    if (gate.leave()) gate_emptied();
-  }
-  drop_cancel(link);
-}
-
-template <class Key, class T, class C, class E>
-void Engine<Key, T, C, E>::drop_cancel(ParentLink& link) noexcept {
-  link.remove_reference();
-  shard(0).unpin();  // may free us
-}
+  Engine& engine_;
+  std::vector<std::unique_ptr<Lane>> lanes_;  // constant once made
+  Mutex mutex_;
+  Lane* idle_ HEARTBEAT_GUARDED_BY(mutex_) = nullptr;
+  std::uint64_t signals_ HEARTBEAT_GUARDED_BY(mutex_) = 0;  // how often a lane was wanted
+};
 
 }  // namespace heartbeat::detail

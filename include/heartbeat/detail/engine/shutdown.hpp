@@ -3,134 +3,123 @@
 // destroyed by whoever comes last. The drawing is in engine.hpp, which includes this.
 #pragma once
 
-#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
 
 #include <heartbeat/detail/engine/engine.hpp>
 
 namespace heartbeat::detail {
 
-// Ends every running heartbeat on the caller's thread; how many.
-template <class Key, class T, class C, class E>
-std::size_t Engine<Key, T, C, E>::end_all(EndReason reason) noexcept {
-  std::size_t count = 0;
-  for (std::size_t i = 0; i < shard_count(); ++i) {
-    Shard& home = shard(i);
-    for (std::uint64_t cursor = 0; cursor != KeyIndex<Record>::visit_end;) {
-      std::array<Record*, Shard::slice> some;  // not a vector: a destructor must not need memory
-      std::size_t found = 0;
-      {
-        const MutexLock lock{home.mutex()};
-        while (cursor != KeyIndex<Record>::visit_end && found < Shard::slice / 2) {
-          const std::uint64_t next = home.index().visit(cursor, [&](Record& record) {
-            if (record.life.is_ended() || found == Shard::slice) return;
-            record.references.fetch_add(1, std::memory_order_relaxed);  // under the lock the record is alive
-            some[found++] = &record;
-          });
-          cursor = next;
-        }
-      }
-      for (Record* record : std::span{some}.first(found)) {
-        const RecordReference mine{record};
-        if (end_now(*mine, reason)) ++count;
-      }
+/// Threading: any, no lock held.
+template <class Engine>
+class Shutdown {
+ public:
+  Shutdown(Engine& engine, std::size_t gates) noexcept : engine_{engine}, open_gates_{gates} {}
+
+  /// True if nobody is inside any more.
+  bool shutdown(Duration grace) noexcept {
+    const CoreReference mine{engine_};  // the sink may destroy the registry while we are here
+    const bool may_wait = !CallbackFrame::is_inside() && grace > Duration{};
+    std::chrono::nanoseconds left{grace};
+    if (CallbackGate& gate = engine_.shard(0).gate(); gate.enter()) {  // else another shutdown is that far already
+      left = end_everything(grace, may_wait);
+      if (gate.leave()) gate_emptied();
     }
+    for (std::size_t i = 0; i < engine_.shard_count(); ++i) {
+      if (engine_.shard(i).gate().close()) gate_emptied();  // from here on the policies may be gone
+    }
+    if (may_wait) farewell_.wait_until_quiet(left);
+    return farewell_.is_quiet();
   }
-  return count;
-}
 
-template <class Key, class T, class C, class E>
-bool Engine<Key, T, C, E>::shutdown(Duration grace) noexcept {
-  add_reference();  // the sink may destroy the registry while we are here
-  const bool may_wait = !CallbackFrame::is_inside() && grace > Duration{};
-  std::chrono::nanoseconds left{grace};
-  if (CallbackGate& gate = shard(0).gate(); gate.enter()) {  // else another shutdown is that far already
-    left = end_everything(grace, may_wait);
-    if (gate.leave()) gate_emptied();
+  /// The owner lets go of the engine, which frees itself.
+  void release() noexcept {
+    shutdown({});
+    if (farewell_.owner_lets_go()) destroy_policies();
   }
-  for (std::size_t i = 0; i < shard_count(); ++i) {
-    if (shard(i).gate().close()) gate_emptied();  // from here on the policies may be gone
-  }
-  if (may_wait) quieter_.wait_for(left, [this] { return (ending_.load() & is_quiet) != 0; });
-  const bool is_done = (ending_.load() & is_quiet) != 0;
-  remove_reference();
-  return is_done;
-}
 
-// Everything of a shutdown that needs the policies; what is left of the grace. REQUIRES: inside a gate, so that the
-// policies stay, also when a stop callback that runs here destroys the registry.
-template <class Key, class T, class C, class E>
-std::chrono::nanoseconds Engine<Key, T, C, E>::end_everything(Duration grace, bool may_wait) noexcept {
-  const Instant limit = add(now(), grace.count());
-  for (std::size_t i = 0; i < shard_count(); ++i) {
-    const MutexLock lock{shard(i).mutex()};
-    shard(i).close(may_wait);
+  /// A closed gate has become empty.
+  void gate_emptied() noexcept {
+    if (open_gates_.fetch_sub(1, std::memory_order_acq_rel) == 1) become_quiet();
   }
-  end_all(EndReason::shut_down);
-  if (may_wait && has_close) wait_for(grace, [this] { return open_closes() == 0; });
-  for (std::size_t i = 0; i < shard_count(); ++i) {
+
+  /// A close is over: whoever waits for all of them looks again.
+  void close_over() noexcept { farewell_.ring(); }
+
+ private:
+  // Everything of a shutdown that needs the policies; what is left of the grace. REQUIRES: inside a gate, so that the
+  // policies stay, also when a stop callback that runs here destroys the registry.
+  [[nodiscard]] std::chrono::nanoseconds end_everything(Duration grace, bool may_wait) noexcept {
+    const Instant limit = add(engine_.now(), grace.count());
+    for (std::size_t i = 0; i < engine_.shard_count(); ++i) {
+      const MutexLock lock{engine_.shard(i).mutex()};
+      engine_.shard(i).roster().close();
+      engine_.shard(i).parts().calls.take_closes(may_wait);
+    }
+    Ender<Engine>{engine_}.end_all(EndReason::shut_down);
+    if (may_wait && Engine::Policies::has_close) wait_for_closes(grace);
+    for (std::size_t i = 0; i < engine_.shard_count(); ++i)
+      give_up_closes(engine_.shard(i));
+    while (
+        engine_.parts().teller.fire_token()) {  // calls that wait for their tokens keep the gates from becoming empty
+    }
+    return std::chrono::nanoseconds{limit - engine_.now()};
+  }
+
+  void give_up_closes(Shard& home) noexcept {
     for (std::uint64_t cursor = 0; cursor != KeyIndex<Record>::visit_end;) {
+      const Instant at = engine_.now();
       Effects effects;
       {
-        const Instant at = now();
-        const MutexLock lock{shard(i).mutex()};
-        shard(i).close(false);
-        shard(i).give_up(cursor, at, effects);
-        if (cursor == KeyIndex<Record>::visit_end) shard(i).let_go(effects);
+        const MutexLock lock{home.mutex()};
+        const Hold hold = home.hold(at, effects);
+        hold.parts.calls.take_closes(false);
+        Closing{hold}.give_up(cursor);
+        if (cursor == KeyIndex<Record>::visit_end) {
+          hold.parts.calls.let_go([&](Record& record) { effects.drop(record); });
+        }
       }
-      free_dead(effects);
+      engine_.free_dead(effects);
     }
   }
-  while (fire_token()) {  // calls that wait for their tokens keep the gates from becoming empty
-  }
-  return std::chrono::nanoseconds{limit - now()};
-}
 
-template <class Key, class T, class C, class E>
-void Engine<Key, T, C, E>::release() noexcept {
-  shutdown({});
-  if (!CallbackFrame::is_inside()) quieter_.wait([this] { return (ending_.load() & is_quiet) != 0; });
-  if ((ending_.fetch_or(is_orphaned) & is_quiet) != 0) destroy_policies();
-}
-
-// All gates are closed and empty: nobody else is inside, and nobody will be.
-template <class Key, class T, class C, class E>
-void Engine<Key, T, C, E>::become_quiet() noexcept {
-  while (fire_token() || tell_event()) {
+  // Waits in real time, or drives an executor that lives in virtual time.
+  void wait_for_closes(Duration grace) noexcept {
+    const auto done = [this] { return open_closes() == 0; };
+    if constexpr (HelpingExecutor<typename Engine::Executor>) {
+      const Instant limit = add(engine_.now(), grace.count());
+      engine_.parts().policies->executor.help_until([&] { return done() || engine_.now() >= limit; });
+    } else {
+      farewell_.wait_for(grace, done);
+    }
   }
-  int before = 0;
-  quieter_.ring([&] { before = ending_.fetch_or(is_quiet); });
-  if ((before & is_orphaned) != 0) destroy_policies();
-}
 
-template <class Key, class T, class C, class E>
-void Engine<Key, T, C, E>::destroy_policies() noexcept {
-  for (std::size_t i = 0; i < shard_count(); ++i) {
-    if (policies_->executor.cancel(drivers_[i]->turn)) shard(i).unpin();
+  [[nodiscard]] std::size_t open_closes() noexcept {
+    std::size_t sum = 0;
+    for (std::size_t i = 0; i < engine_.shard_count(); ++i) {
+      const MutexLock lock{engine_.shard(i).mutex()};
+      sum += engine_.shard(i).parts().calls.open_closes();
+    }
+    return sum;
   }
-  policies_.reset();
-  remove_reference();  // the registry's
-}
 
-// Waits in real time, or drives an executor that lives in virtual time.
-template <class Key, class T, class C, class E>
-template <class Done>
-void Engine<Key, T, C, E>::wait_for(Duration grace, Done done) noexcept {
-  if constexpr (HelpingExecutor<E>) {
-    const Instant limit = add(now(), grace.count());
-    policies_->executor.help_until([&] { return done() || now() >= limit; });
-  } else {
-    quieter_.wait_for(grace, done);
+  // All gates are closed and empty: nobody else is inside, and nobody will be.
+  void become_quiet() noexcept {
+    while (engine_.parts().teller.fire_token() || engine_.parts().teller.tell_event()) {
+    }
+    if (farewell_.last_one_out()) destroy_policies();
   }
-}
 
-template <class Key, class T, class C, class E>
-std::size_t Engine<Key, T, C, E>::open_closes() noexcept {
-  std::size_t sum = 0;
-  for (std::size_t i = 0; i < shard_count(); ++i) {
-    const MutexLock lock{shard(i).mutex()};
-    sum += shard(i).open_closes();
+  void destroy_policies() noexcept {
+    engine_.parts().drivers.cancel_turns();
+    engine_.parts().policies.reset();
+    engine_.remove_reference();  // the registry's
   }
-  return sum;
-}
+
+  Engine& engine_;
+  Atomic<std::size_t> open_gates_;
+  Farewell farewell_;  // also rung when a close is over: a shutdown waits
+};
 
 }  // namespace heartbeat::detail

@@ -119,7 +119,7 @@ class MonitorEngine final : public MonitorLifetime {
   std::optional<MonitorPolicies<Key, C, E>> policies_;  // destroyed once quiet and released
   std::vector<std::unique_ptr<Shard>> shards_;          // constant once made
   std::vector<std::unique_ptr<Turn>> turns_;            // constant once made, one per shard
-  Teller<Key, C, E, Shard> teller_;
+  ExpiryTeller<Key, C, E, Shard> teller_;
 };
 
 }  // namespace heartbeat::detail

@@ -24,11 +24,11 @@ namespace heartbeat::detail {
 
 /// Threading: `wake` from any thread; the rest by the executor, or by whoever is the last one out.
 template <class Key, class C, class E, class Shard>
-class Teller final : public Work {
+class ExpiryTeller final : public Work {
  public:
   using Shards = std::vector<std::unique_ptr<Shard>>;
 
-  Teller(MonitorLifetime& life, MonitorPolicies<Key, C, E>& policies, const Shards& shards) noexcept
+  ExpiryTeller(MonitorLifetime& life, MonitorPolicies<Key, C, E>& policies, const Shards& shards) noexcept
       : life_{life}, policies_{policies}, shards_{shards} {}
 
   /// Something waits to be reported.

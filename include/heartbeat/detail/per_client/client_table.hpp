@@ -151,7 +151,7 @@ class ClientTable : public std::enable_shared_from_this<ClientTable> {
   template <class Fn>
   void for_each_key(ClientBeat& beat, Fn fn) noexcept {
     for (std::uint64_t last = 0;;) {
-      std::array<std::shared_ptr<Membership>, Shard::slice> some;  // not a vector: an end must not need memory
+      std::array<std::shared_ptr<Membership>, slice_size> some;  // not a vector: an end must not need memory
       std::size_t count = 0;
       {
         const MutexLock lock{mutex_};

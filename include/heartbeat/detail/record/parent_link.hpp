@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 // What ties heartbeats to a parent's stop token, and the members of a group to each other: one link for all children of
-// one scope. Read next: group.hpp, start in engine/calls.hpp.
+// one scope. Read next: group.hpp, engine/starter.hpp.
 //
 // Ground rules. Lock order: a shard's lock, then the link's; never the other way round. The parent's callback only sets
 // `cancelled` and posts the link as work: it takes no lock of ours, so that destroying it, which waits while it runs,
@@ -95,7 +95,7 @@ class ParentLink final : public Work {
     const MutexLock lock{mutex_};
     Record* child = children_;
     if (child != nullptr) {
-      child->references.fetch_add(1, std::memory_order_relaxed);  // the list's child is alive: it has not ended
+      child->add_reference();  // the list's child is alive: it has not ended
       unlink(*child);
     }
     return child;

@@ -15,8 +15,8 @@
 #include <system_error>
 #include <utility>
 
-#include <heartbeat/detail/answering/beat_slot.hpp>
 #include <heartbeat/detail/lifecycle/lifecycle.hpp>
+#include <heartbeat/detail/record/beat_slot.hpp>
 #include <heartbeat/detail/record/shared_rules.hpp>
 #include <heartbeat/detail/threads/require_stop_token.hpp>
 #include <heartbeat/detail/timing/wheel_chunks.hpp>
@@ -79,6 +79,22 @@ struct Record : WheelHook {
   std::uint32_t hash = 0;                // constant; its top bits choose the bucket
 
   [[nodiscard]] Shard& shard() const noexcept { return *rules->shard; }
+
+  /// The caller has one already, or holds the lock under which the record is alive.
+  void add_reference() noexcept { references.fetch_add(1, std::memory_order_relaxed); }
+  /// True if that was the last one: the record is the caller's, to be freed without the lock.
+  [[nodiscard]] bool drop_reference() noexcept { return references.fetch_sub(1, std::memory_order_acq_rel) == 1; }
+
+  /// A frame in user code more. Under the shard's lock, which orders the count; who waits reads it without.
+  void enter() noexcept { busy.store(busy.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed); }
+  /// Under the shard's lock.
+  [[nodiscard]] bool is_busy() const noexcept { return busy.load(std::memory_order_relaxed) != 0; }
+
+  [[nodiscard]] Instant last_progress() const noexcept {
+    return side ? side->last_progress.load(std::memory_order_acquire) : 0;
+  }
+  /// The parent that was set at its start; null without one.
+  [[nodiscard]] ParentLink* parent() const noexcept { return side ? side->parent : nullptr; }
 };
 
 /// A record with its key.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 // The limit of calls in flight, over all shards of a registry: a credit for each, so that a server that has become slow
 // cannot eat memory. Repeated attempts and closes get at most half of them: sessions of a dead server must not use up
-// what the living ones need (F16). Read next: shard/claims.hpp, which takes them.
+// what the living ones need (F16). Read next: departures.hpp, which takes them.
 //
 // Ground rules: everything is atomic, no lock. A shard that got less than it wanted says that it waits, and then asks
 // once more; whoever gives credits back looks for one that waits afterwards. Both in one total order, so that either
@@ -55,6 +55,13 @@ class WaitingShards {
  private:
   std::array<Atomic<std::uint64_t>, most_shards / 64> words_{};
   std::atomic<std::size_t> turn_{0};
+};
+
+/// What one hold of a shard's lock gives back, to be given once the lock is free.
+struct Returned {
+  std::size_t credits = 0;   // of calls in flight
+  std::size_t again = 0;     // those for repeated attempts and closes
+  bool may_pass_on = false;  // nothing of this shard waits: credits that are left are another one's
 };
 
 /// The credits of one registry.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 // A rate that is kept on average, with a short burst allowed: what an outage's end lets loose is spread over time. One
 // number is all the state: the earliest instant at which the next one is due if every one came at the rate's pace.
-// Read next: shard/claims.hpp, which asks it before each send.
+// Read next: departures.hpp, which asks it before each send.
 #pragma once
 
 #include <algorithm>

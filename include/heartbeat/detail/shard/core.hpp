@@ -8,13 +8,17 @@
 // hands.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <utility>
 #include <vector>
 
 #include <heartbeat/detail/sending/credits.hpp>
+#include <heartbeat/detail/shard/ending.hpp>
+#include <heartbeat/detail/shard/performing.hpp>
 #include <heartbeat/detail/shard/shard.hpp>
 
 namespace heartbeat::detail {
@@ -62,6 +66,20 @@ class Core {
   [[nodiscard]] Shard& shard(std::size_t place) noexcept { return *shards_[place]; }
   [[nodiscard]] const Shard& shard(std::size_t place) const noexcept { return *shards_[place]; }
 
+  /// Calls `fn(Shard&)` for one shard after the other until it gives true; whether it did. Begins elsewhere each time,
+  /// so that a busy shard does not keep the others waiting (G10).
+  template <class Fn>
+  bool any_shard(Fn fn) noexcept {
+    const std::size_t first = next_shard_.fetch_add(1, std::memory_order_relaxed);  // any value is a good one
+    for (std::size_t i = 0; i < shard_count(); ++i) {
+      if (fn(shard((first + i) % shard_count()))) return true;
+    }
+    return false;
+  }
+
+  /// Where the key with that hash lives.
+  [[nodiscard]] Shard& shard_of(std::uint64_t hash) noexcept { return shard(hash & (shard_count() - 1)); }
+
   /// Frees what is dead; all that may be done of effects once the gates are closed.
   void free_dead(Effects& effects) noexcept {
     while (Record* record = effects.dead.pop())
@@ -76,6 +94,7 @@ class Core {
 
  private:
   std::atomic<std::size_t> references_{1};
+  std::atomic<std::size_t> next_shard_{0};
   Credits credits_;
 };
 
@@ -106,13 +125,13 @@ class RecordReference {
   }
 
   ~RecordReference() {
-    if (record_ == nullptr || record_->references.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+    if (record_ == nullptr || !record_->drop_reference()) return;
     record_->shard().core().free_record(*record_);
   }
 
   /// One more reference to a record that is alive for the caller.
   [[nodiscard]] static RecordReference to(Record& record) noexcept {
-    record.references.fetch_add(1, std::memory_order_relaxed);
+    record.add_reference();
     return RecordReference{&record};
   }
 
@@ -132,7 +151,7 @@ inline void Core::end(Record& record, EndReason reason) noexcept {
   Effects effects;
   {
     const MutexLock lock{home.mutex()};
-    if (!record.life.is_ended()) home.end(record, reason, at, effects);
+    if (!record.life.is_ended()) Ending{home.hold(at, effects)}.end(record, reason);
   }
   perform(home, effects);
   if (home.gate().leave()) gate_emptied();
@@ -144,23 +163,12 @@ inline void Core::tell(Record& record, EventMask news, Instant at) noexcept {
   Effects effects;
   {
     const MutexLock lock{home.mutex()};
-    if (!record.life.is_ended()) home.tell(record, news, at, effects);
+    if (!record.life.is_ended()) Performing{home.hold(at, effects)}.tell(record, news);
   }
   perform(home, effects);
   if (home.gate().leave()) gate_emptied();
 }
 
-inline void Shard::pin() noexcept {
-  if (pins_.fetch_add(1, std::memory_order_relaxed) == 0) core_.add_reference();  // the caller keeps the core meanwhile
-}
-
-inline void Shard::unpin() noexcept {
-  if (pins_.fetch_sub(1, std::memory_order_acq_rel) == 1) core_.remove_reference();
-}
-
 }  // namespace heartbeat::detail
 
-#include <heartbeat/detail/shard/answers.hpp>  // IWYU pragma: export
-#include <heartbeat/detail/shard/claims.hpp>   // IWYU pragma: export
-#include <heartbeat/detail/shard/end.hpp>      // IWYU pragma: export
-#include <heartbeat/detail/shard/steps.hpp>    // IWYU pragma: export
+#include <heartbeat/detail/shard/members.hpp>  // IWYU pragma: export

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
-// What waits for the sink in one shard: the ends, in a list through the records themselves, which can neither overflow
-// nor be dropped; and the newest state of each heartbeat that has something new to say, in a ring of fixed size.
-// Read next: engine/events.hpp, which tells them.
+// The newest state of each heartbeat that has something new to say, in a ring of fixed size: what finds no room is
+// dropped and counted. Read next: news.hpp, which has the ends besides.
 #pragma once
 
 #include <cstddef>
@@ -13,36 +12,6 @@
 #include <heartbeat/detail/record/record.hpp>
 
 namespace heartbeat::detail {
-
-/// A first-in-first-out list of ended records. A record is in one of them at most.
-class EndedList {
- public:
-  [[nodiscard]] bool empty() const noexcept { return first_ == nullptr; }
-  [[nodiscard]] std::size_t size() const noexcept { return size_; }
-  /// The next one that `pop` gives; null if there is none.
-  [[nodiscard]] Record* first() const noexcept { return first_; }
-
-  void push(Record& record) noexcept {
-    record.next_ended = nullptr;
-    (last_ == nullptr ? first_ : last_->next_ended) = &record;
-    last_ = &record;
-    ++size_;
-  }
-
-  [[nodiscard]] Record* pop() noexcept {
-    Record* record = first_;
-    if (record == nullptr) return nullptr;
-    first_ = record->next_ended;
-    if (first_ == nullptr) last_ = nullptr;
-    --size_;
-    return record;
-  }
-
- private:
-  Record* first_ = nullptr;
-  Record* last_ = nullptr;
-  std::size_t size_ = 0;
-};
 
 /// The ring of states. Not thread-safe: under the shard's lock. Each entry holds a reference to its record.
 class EventRing {
@@ -75,7 +44,7 @@ class EventRing {
     const std::size_t place = (first_ + count_++) % capacity_;
     entries_[place] = {.record = &record, .at = at, .mask = news};
     record.event_place = static_cast<std::uint32_t>(place);
-    record.references.fetch_add(1, std::memory_order_relaxed);  // under the lock the record is alive
+    record.add_reference();  // under the lock the record is alive
     return true;
   }
 

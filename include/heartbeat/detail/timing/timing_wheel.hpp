@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: BSL-1.0
-//
 // The timers of one shard: filing, taking out and expiring are O(1), and no call touches more hooks than its caller
 // allows, however many are due and however far time has jumped. Hierarchical, with slots that are arrays of pointers
 // (wheel_chunks.hpp says why, wheel_level.hpp how), and with levels that are moved down ahead of need:
@@ -49,13 +48,12 @@ class TimingWheel {
   TimingWheel(const TimingWheel&) = delete;
   TimingWheel& operator=(const TimingWheel&) = delete;
 
-  /// Files `hook` to be taken out when `due` is reached, and sets `hook.due`. What is due in the past is due at once.
-  /// Gives the tick by which `expire()` must be called on its account: `due`, or sooner to move it down a level.
-  /// REQUIRES: `hook` is linked nowhere, room for it is reserved in the pool, and `due != tick_never`.
+  /// Files `hook` to be taken out when `due` is reached, at once if that is past, and sets `hook.due`. Gives the tick
+  /// by which `expire()` must be called on its account: `due`, or sooner to move it down a level. REQUIRES: `hook` is
+  /// linked nowhere, room for it is reserved in the pool, and `due != tick_never`.
   Tick insert(WheelHook& hook, Tick due) noexcept;
 
-  /// Takes `hook` out before its time, also while its slot is being moved down.
-  /// REQUIRES: it is linked in this wheel.
+  /// Takes `hook` out before its time, also while its slot is being moved down. REQUIRES: it is linked in this wheel.
   void erase(WheelHook& hook) noexcept;
 
   /// Takes out into `out` the hooks whose due <= now, in order of ticks, and moves on to `now`. Touches at most
@@ -80,9 +78,7 @@ class TimingWheel {
 
  private:
   static constexpr std::size_t level_count = 4;
-  /// A slot of level n is 2^shift[n] ticks wide.
-  static constexpr std::array<int, level_count> shift{0, 10, 20, 28};
-
+  static constexpr std::array<int, level_count> shift{0, 10, 20, 28};  // a slot of level n is 2^shift[n] ticks wide
   struct Nearest {
     std::size_t level;
     Tick begin;
@@ -97,8 +93,7 @@ class TimingWheel {
   }
   /// The slot after the current one: what is moved down while current_ stands in the current one.
   [[nodiscard]] std::size_t slot_ahead(std::size_t level) const noexcept;
-  /// Gives the tick at which the hook's slot must be looked at.
-  Tick file(WheelHook& hook) noexcept;
+  Tick file(WheelHook& hook) noexcept;  // gives the tick at which the hook's slot must be looked at
   /// `expire()` without unlinking what it gives out.
   [[nodiscard]] Expired collect(Tick now, std::span<WheelHook*> out) noexcept;
   /// Its two halves: each gives false when it had to stop because all of `out` was used up.

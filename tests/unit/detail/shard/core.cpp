@@ -127,7 +127,7 @@ BOOST_AUTO_TEST_CASE(freeing_the_dead_frees_all_of_them) {
       record = handle.get();
     }
     const MutexLock lock{subject.shard.mutex()};
-    subject.shard.end(*record, EndReason::stopped, 10 * s, effects);
+    Ending{subject.shard.hold(10 * s, effects)}.end(*record, EndReason::stopped);
   }
   BOOST_TEST(subject.core->freed == 0, "not under the lock");
 

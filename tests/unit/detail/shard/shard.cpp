@@ -80,10 +80,11 @@ BOOST_AUTO_TEST_CASE(generations_of_different_shards_differ) {
     Effects effects;
     {
       const MutexLock lock{shard.mutex()};
-      shard.insert(*record, plain_rules(), {}, start_time, effects);
+      const Hold hold = shard.hold(start_time, effects);
+      Starting{hold}.insert(*record, plain_rules(), {});
       generations.push_back(record->generation);
-      shard.end(*record, EndReason::stopped, start_time, effects);
-      Shard::remove_reference(*record, effects);
+      Ending{hold}.end(*record, EndReason::stopped);
+      effects.drop(*record);
     }
     core->perform(shard, effects);
   }
@@ -338,20 +339,20 @@ BOOST_AUTO_TEST_CASE(a_blocking_call_that_has_not_returned_is_not_made_again) {
   ShardSubject subject;
   const RecordReference handle = subject.start(7);
   subject.turn(start_time);
-  const auto calls = subject.claim(Shard::Calling::blocking);
+  const auto calls = subject.claim(Calling::blocking);
   BOOST_REQUIRE_EQUAL(calls.size(), 1u);
   subject.ticket(calls[0]);
   BOOST_TEST(handle->busy.load() == 0u, "stop does not wait for it");
   subject.turn(start_time + 5 * s);
   subject.turn(start_time + 6 * s);
 
-  BOOST_TEST(subject.claim(Shard::Calling::blocking).empty());
+  BOOST_TEST(subject.claim(Calling::blocking).empty());
   BOOST_CHECK(handle->side->error == errc::transport_stuck);
 
   subject.returned(calls[0]);
   subject.tickets.clear();
   subject.turn(start_time + 12 * s);
-  const auto again = subject.claim(Shard::Calling::blocking);
+  const auto again = subject.claim(Calling::blocking);
   BOOST_REQUIRE_EQUAL(again.size(), 1u);
   subject.ticket(again[0]).answer(BeatResult::acknowledged());
   subject.returned(again[0]);
@@ -539,7 +540,7 @@ BOOST_AUTO_TEST_CASE(too_many_untold_ends_are_a_backlog) {
   ShardSubject subject{{.event_capacity = 2}};
   const auto has_backlog = [&] {
     const MutexLock lock{subject.shard.mutex()};
-    return subject.shard.has_backlog();
+    return subject.shard.parts().news.has_backlog();
   };
   for (int key = 0; key < 2; ++key) {
     BOOST_TEST(!has_backlog());

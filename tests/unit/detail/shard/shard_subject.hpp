@@ -34,7 +34,8 @@ class RecordingCore final : public Core {
     has_ready = has_ready || effects.has_ready;
     has_news = has_news || effects.has_news;
     has_closed = has_closed || effects.has_closed;
-    credits().give(std::exchange(effects.credits, 0), std::exchange(effects.again, 0));
+    const Returned returned = std::exchange(effects.returned, {});
+    credits().give(returned.credits, returned.again);
     free_dead(effects);
   }
   void free_record(Record& record) noexcept override {
@@ -106,23 +107,26 @@ class ShardSubject {
   }
   RecordReference insert(std::unique_ptr<KeyedRecord<int>> record, BeatRules rules = plain_rules(),
                          std::optional<Instant> granted = {}) {
-    with_effects([&](Effects& effects)
-                     HEARTBEAT_REQUIRES(shard.mutex()) { shard.insert(*record, rules, granted, core->time, effects); });
+    with_effects([&](Effects& effects) HEARTBEAT_REQUIRES(shard.mutex()) {
+      Starting{shard.hold(core->time, effects)}.insert(*record, rules, granted);
+    });
     return RecordReference{record.release()};
   }
   // As an owner who requests no tokens.
   void stop(Record& record, EndReason reason = EndReason::stopped) {
     with_effects([&](Effects& effects) HEARTBEAT_REQUIRES(shard.mutex()) {
-      (void)shard.end_by_owner(record, reason, core->time, effects);
+      (void)Ending{shard.hold(core->time, effects)}.end_by_owner(record, reason);
     });
-    with_effects([&](Effects& effects) HEARTBEAT_REQUIRES(shard.mutex()) { shard.leave(record, effects); });
+    with_effects([&](Effects& effects)
+                     HEARTBEAT_REQUIRES(shard.mutex()) { Ending{shard.hold(effects)}.leave(record); });
   }
   void close() {
-    with_effects([&](Effects&) HEARTBEAT_REQUIRES(shard.mutex()) { shard.close(false); });
+    with_effects([&](Effects&) HEARTBEAT_REQUIRES(shard.mutex()) { shut(); });
   }
   void end(Record& record, EndReason reason) {
-    with_effects([&](Effects& effects)
-                     HEARTBEAT_REQUIRES(shard.mutex()) { shard.end(record, reason, core->time, effects); });
+    with_effects([&](Effects& effects) HEARTBEAT_REQUIRES(shard.mutex()) {
+      Ending{shard.hold(core->time, effects)}.end(record, reason);
+    });
   }
 
   // --- what an executor does
@@ -131,11 +135,8 @@ class ShardSubject {
     core->time = now;
     int slices = 0;
     for (bool more = true; more; ++slices) {
-      with_effects([&](Effects& effects) HEARTBEAT_REQUIRES(shard.mutex()) {
-        more = shard.advance(now, effects, nullptr);
-        shard.woke(more);
-        if (!more) shard.arm(effects);
-      });
+      with_effects([&](Effects& effects)
+                       HEARTBEAT_REQUIRES(shard.mutex()) { more = Turning{shard.hold(now, effects)}.wake(); });
       now += std::exchange(away, 0);
     }
     return slices;
@@ -143,11 +144,12 @@ class ShardSubject {
   // As an owner who sweeps; what has stalled.
   std::vector<Record*> sweep(Instant now) {
     std::vector<Record*> stalled;
-    stalled.reserve(Shard::slice);
+    stalled.reserve(slice_size);
     with_effects([&](Effects& effects) HEARTBEAT_REQUIRES(shard.mutex()) {
-      while (shard.advance(now, effects, &stalled)) {
+      const Hold hold = shard.hold(now, effects);
+      while (Turning{hold}.advance(&stalled)) {
       }
-      shard.arm(effects);
+      Filing{hold}.arm();
     });
     return stalled;
   }
@@ -157,39 +159,42 @@ class ShardSubject {
       turn(std::exchange(core->wake_at, instant_never));
   }
   // Claims what is ready; the transport's calls are still on the stack.
-  std::vector<Shard::Claim> claim(Shard::Calling calling = Shard::Calling::async) {
-    std::array<Shard::Claim, 64> claims;
+  std::vector<Claim> claim(Calling calling = Calling::async) {
+    std::array<Claim, 64> claims;
     std::size_t count = 0;
     with_effects([&](Effects& effects) HEARTBEAT_REQUIRES(shard.mutex()) {
-      count = shard.claim(core->time, claims, calling, effects);
-      shard.arm(effects);
+      count = Claiming{shard.hold(core->time, effects)}.claim(claims, calling);
     });
     return {claims.begin(), claims.begin() + static_cast<std::ptrdiff_t>(count)};
   }
-  void initiated(const Shard::Claim& claim, bool threw = false) {
-    with_effects([&](Effects& effects) HEARTBEAT_REQUIRES(shard.mutex()) { shard.initiated(claim, threw, effects); });
+  void initiated(const Claim& claim, bool threw = false) {
+    with_effects([&](Effects& effects) HEARTBEAT_REQUIRES(shard.mutex()) {
+      Claiming{shard.hold(core->time, effects)}.initiated(claim, threw);
+    });
   }
   // As a caller that has no memory for the transport's call.
-  void withdraw(const Shard::Claim& claim) {
+  void withdraw(const Claim& claim) {
     with_effects([&](Effects& effects) HEARTBEAT_REQUIRES(shard.mutex()) {
-      shard.withdraw(claim, core->time, effects);
-      shard.initiated(claim, false, effects);
+      const Hold hold = shard.hold(core->time, effects);
+      Claiming{hold}.withdraw(claim);
+      Claiming{hold}.initiated(claim, false);
     });
   }
-  void returned(const Shard::Claim& claim) {
+  void returned(const Claim& claim) {
     with_effects([&](Effects& effects) HEARTBEAT_REQUIRES(shard.mutex()) {
-      shard.returned(claim, core->time, effects);
-      shard.arm(effects);
+      const Hold hold = shard.hold(core->time, effects);
+      Claiming{hold}.returned(claim);
+      Filing{hold}.arm();
     });
   }
-  AnswerTicket& ticket(const Shard::Claim& claim) {
+  AnswerTicket& ticket(const Claim& claim) {
     return *tickets.emplace_back(std::make_unique<AnswerTicket>(shard, *claim.slot, claim.serial));
   }
   // Turn, claim, call: the tickets of what was sent.
   std::vector<AnswerTicket*> send(Instant now) {
     turn(now);
     std::vector<AnswerTicket*> sent;
-    for (const Shard::Claim& claim : claim()) {
+    for (const Claim& claim : claim()) {
       sent.push_back(&ticket(claim));
       initiated(claim);
     }
@@ -208,12 +213,13 @@ class ShardSubject {
   std::vector<Told> events() {
     std::vector<Told> told;
     for (bool more = true; more;) {
-      Shard::Delivery delivery;
-      with_effects([&](Effects&) HEARTBEAT_REQUIRES(shard.mutex()) { more = shard.take_event(delivery); });
+      Delivery delivery;
+      with_effects([&](Effects& effects)
+                       HEARTBEAT_REQUIRES(shard.mutex()) { more = Telling{shard.hold(effects)}.take_event(delivery); });
       if (!more) break;
       told.push_back({key_of<int>(*delivery.record), delivery.is_end, delivery.mask, delivery.error, delivery.text});
       with_effects([&](Effects& effects)
-                       HEARTBEAT_REQUIRES(shard.mutex()) { shard.delivered(delivery, 1, 0, effects); });
+                       HEARTBEAT_REQUIRES(shard.mutex()) { Telling{shard.hold(effects)}.delivered(delivery, 1, 0); });
     }
     return told;
   }
@@ -221,12 +227,14 @@ class ShardSubject {
   int fire() {
     int fired = 0;
     for (;; ++fired) {
-      Shard::Firing firing;
+      Firing firing;
       bool found = false;
-      with_effects([&](Effects&) HEARTBEAT_REQUIRES(shard.mutex()) { found = shard.take_token(firing); });
+      with_effects([&](Effects& effects)
+                       HEARTBEAT_REQUIRES(shard.mutex()) { found = Telling{shard.hold(effects)}.take_token(firing); });
       if (!found) return fired;
       firing.source.request_stop();
-      with_effects([&](Effects& effects) HEARTBEAT_REQUIRES(shard.mutex()) { shard.fired(firing, effects); });
+      with_effects([&](Effects& effects)
+                       HEARTBEAT_REQUIRES(shard.mutex()) { Telling{shard.hold(effects)}.fired(firing); });
     }
   }
 
@@ -239,31 +247,39 @@ class ShardSubject {
   Record* find(int key) {
     const auto hash = static_cast<std::uint32_t>(Random::mix(static_cast<std::uint64_t>(key)) >> 32);
     Record* found = nullptr;
-    with_effects([&](Effects&) HEARTBEAT_REQUIRES(shard.mutex()) {
-      found = shard.find_running(hash, [&](const Record& record) { return key_of<int>(record) == key; });
+    with_effects([&](Effects& effects) HEARTBEAT_REQUIRES(shard.mutex()) {
+      const Hold hold = shard.hold(effects);
+      found = Starting{hold}.find_running(hash, [&](const Record& record) { return key_of<int>(record) == key; });
     });
     return found;
   }
 
+  // Takes nobody in any more, and sends no closes.
+  void shut() HEARTBEAT_REQUIRES(shard.mutex()) {
+    shard.roster().close();
+    shard.parts().calls.take_closes(false);
+  }
   // Everything ends and is told; the core is let go.
   void finish() {
     std::vector<Record*> running;
     with_effects([&](Effects&) HEARTBEAT_REQUIRES(shard.mutex()) {
       for (std::uint64_t cursor = 0; cursor != KeyIndex<Record>::visit_end;) {
-        cursor = shard.index().visit(cursor, [&](Record& record) {
+        cursor = shard.roster().index().visit(cursor, [&](Record& record) {
           if (!record.life.is_ended()) running.push_back(&record);
         });
       }
-      shard.close(false);
+      shut();
     });
     for (Record* record : running)
       end(*record, EndReason::shut_down);
     for (std::uint64_t cursor = 0; cursor != KeyIndex<Record>::visit_end;) {
       with_effects([&](Effects& effects)
-                       HEARTBEAT_REQUIRES(shard.mutex()) { shard.give_up(cursor, core->time, effects); });
+                       HEARTBEAT_REQUIRES(shard.mutex()) { Closing{shard.hold(core->time, effects)}.give_up(cursor); });
     }
     fire();
-    with_effects([&](Effects& effects) HEARTBEAT_REQUIRES(shard.mutex()) { shard.let_go(effects); });
+    with_effects([&](Effects& effects) HEARTBEAT_REQUIRES(shard.mutex()) {
+      shard.parts().calls.let_go([&](Record& record) { effects.drop(record); });
+    });
     events();
     std::exchange(core, nullptr)->remove_reference();
   }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-// What waits for the sink: ends in the order they came, and of everything else the newest state of each heartbeat.
+// Of everything that waits for the sink but ends: the newest state of each heartbeat.
 #include <array>
 #include <initializer_list>
 #include <vector>
@@ -37,34 +37,6 @@ EventMask heard(std::initializer_list<EventMask> news) {
   for (const EventMask one : news)
     BOOST_TEST(ring.push(record, one, 0));
   return ring.pop().mask;
-}
-
-BOOST_AUTO_TEST_CASE(ends_come_out_in_the_order_they_went_in) {
-  EndedList list;
-  std::vector<std::unique_ptr<Record>> records;
-  for (int i = 0; i < 5; ++i) {
-    records.push_back(std::make_unique<KeyedRecord<int>>(+i));
-    list.push(*records.back());
-  }
-  BOOST_TEST(list.size() == 5u);
-
-  for (const auto& record : records)
-    BOOST_TEST(list.pop() == record.get());
-
-  BOOST_TEST(list.empty());
-  BOOST_TEST(list.pop() == nullptr);
-}
-
-BOOST_AUTO_TEST_CASE(an_emptied_list_of_ends_can_be_filled_again) {
-  EndedList list;
-  KeyedRecord<int> record{1};
-  list.push(record);
-  (void)list.pop();
-
-  list.push(record);
-
-  BOOST_TEST(list.pop() == &record);
-  BOOST_TEST(list.size() == 0u);
 }
 
 BOOST_AUTO_TEST_CASE(states_come_out_in_the_order_of_their_heartbeats_with_their_time) {

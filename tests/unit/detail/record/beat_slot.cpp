@@ -6,7 +6,7 @@
 
 #include <boost/test/unit_test.hpp>
 
-#include <heartbeat/detail/answering/beat_slot.hpp>
+#include <heartbeat/detail/record/beat_slot.hpp>
 
 namespace {
 

@@ -9,7 +9,7 @@
 
 namespace {
 
-BOOST_AUTO_TEST_SUITE(claims)
+BOOST_AUTO_TEST_SUITE(claiming)
 
 using namespace heartbeat;
 using namespace heartbeat::detail;

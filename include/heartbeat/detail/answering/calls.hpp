@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: BSL-1.0
+// The calls that a shard has made and not heard the last of: those whose answers are waited for, those that were given
+// up and may still answer, those whose tokens are to be requested; and how many closes are under way.
+// Read next: beat_slot.hpp; shard/answering.hpp, what becomes of the answers.
+//
+//    take --> current --(answered)----------------------------------> free
+//                |
+//                +--(abandon)--> abandoned --(late answer)----------> free
+//                                    |             ^
+//                                    +--> to be cancelled --> its token requested
+#pragma once
+
+#include <cstddef>
+#include <utility>
+
+#include <heartbeat/detail/record/beat_slot.hpp>
+#include <heartbeat/detail/record/record.hpp>
+#include <heartbeat/detail/threads/require_stop_token.hpp>
+
+namespace heartbeat::detail {
+
+/// A token that is to be requested.
+struct Firing {
+  std::stop_source source{std::nostopstate};
+  Record* record = nullptr;  // busy, and with a reference, until it was
+};
+
+/// Threading: none of its own; the caller holds the shard's lock.
+/// Invariants: a record's current slot points back at it; an abandoned one holds a reference to its record, and so does
+/// one that is to be cancelled, whose record is busy besides; a slot is free only once its ticket has answered.
+class Calls {
+ public:
+  /// The record's next call; null if there is no memory. REQUIRES: it has none.
+  [[nodiscard]] BeatSlot* take(Record& record, Instant now) noexcept {
+    BeatSlot* const slot = slots_.take();
+    if (slot == nullptr) return nullptr;
+    slot->record = &record;
+    slot->send_time = now;
+    slot->is_close = record.is_closing;
+    return record.slot = slot;
+  }
+
+  /// The current call was answered, and is over.
+  void answered(BeatSlot& slot) noexcept {
+    slot.record->slot = nullptr;
+    slots_.give_back(slot);
+  }
+
+  /// Nobody waits for the current call's answer any more. The caller requests the token that comes back.
+  [[nodiscard]] std::stop_source abandon(Record& record) noexcept {
+    BeatSlot& slot = *std::exchange(record.slot, nullptr);
+    slots_.expire_serial(slot);
+    slot.is_abandoned = true;
+    record.add_reference();  // the slot's, until its ticket answers
+    ++record.abandoned;
+    return std::exchange(slot.stop, std::stop_source{std::nostopstate});
+  }
+
+  /// Abandons it, and leaves its token to be requested. True if there is one.
+  [[nodiscard]] bool abandon_and_cancel(Record& record) noexcept {
+    BeatSlot& slot = *record.slot;
+    slot.stop = abandon(record);
+    if (!slot.stop.stop_possible()) return false;
+    record.enter();  // its callbacks are the heartbeat's own: who stops waits for them, and the end is told after them
+    record.add_reference();
+    slot.fired = &record;
+    slot.next = std::exchange(cancelled_, &slot);
+    return true;
+  }
+
+  /// An abandoned call has answered. Gives the record whose reference it held, for the caller to drop; null if that was
+  /// let go before.
+  [[nodiscard]] Record* answered_late(BeatSlot& slot) noexcept {
+    Record* const record = let_go_of(slot);
+    slot.is_answered = true;
+    if (slot.fired == nullptr) slots_.give_back(slot);
+    return record;
+  }
+
+  /// Abandoned calls keep their records no longer; `drop(Record&)` drops the reference of each.
+  template <class Drop>
+  void let_go(Drop drop) noexcept {
+    slots_.for_each([&](BeatSlot& slot) {
+      if (Record* record = let_go_of(slot); record != nullptr) drop(*record);
+    });
+  }
+
+  // --- tokens
+
+  [[nodiscard]] bool has_cancelled() const noexcept { return cancelled_ != nullptr; }
+  /// The next call whose token is to be requested. REQUIRES: there is one.
+  [[nodiscard]] Firing pop_cancelled() noexcept { return pop_cancelled(cancelled_); }
+  /// One of that record's, found among the first `most`.
+  [[nodiscard]] bool pop_cancelled_of(const Record& record, std::size_t most, Firing& out) noexcept {
+    BeatSlot** link = &cancelled_;
+    for (std::size_t i = 0; *link != nullptr && i < most; link = &(*link)->next, ++i) {
+      if ((*link)->fired != &record) continue;
+      out = pop_cancelled(*link);
+      return true;
+    }
+    return false;
+  }
+
+  // --- closes
+
+  /// Whether an end is still followed by a close.
+  [[nodiscard]] bool takes_closes() const noexcept { return takes_closes_; }
+  void take_closes(bool takes) noexcept { takes_closes_ = takes; }
+  void close_begun() noexcept { ++open_closes_; }
+  void close_over() noexcept { --open_closes_; }
+  [[nodiscard]] std::size_t open_closes() const noexcept { return open_closes_; }
+
+ private:
+  [[nodiscard]] static Record* let_go_of(BeatSlot& slot) noexcept {
+    Record* const record = std::exchange(slot.record, nullptr);
+    if (record != nullptr) --record->abandoned;
+    return record;
+  }
+  [[nodiscard]] Firing pop_cancelled(BeatSlot*& link) noexcept {
+    BeatSlot& slot = *link;
+    link = slot.next;
+    Firing firing{.source = std::exchange(slot.stop, std::stop_source{std::nostopstate}),
+                  .record = std::exchange(slot.fired, nullptr)};
+    if (slot.is_answered) slots_.give_back(slot);
+    return firing;
+  }
+
+  // All of it under the shard's lock.
+  SlotPool slots_;
+  BeatSlot* cancelled_ = nullptr;  // through `next`: their tokens are to be requested
+  std::size_t open_closes_ = 0;    // wanted or in flight
+  bool takes_closes_ = true;
+};
+
+}  // namespace heartbeat::detail

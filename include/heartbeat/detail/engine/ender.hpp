@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: BSL-1.0
+// How owners end heartbeats: one, or all of them. The ender requests the tokens himself, and waits, where he may, until
+// no callback of the heartbeat runs any more (G15). Included by engine.hpp.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include <heartbeat/detail/engine/engine.hpp>
+
+namespace heartbeat::detail {
+
+/// Threading: any, no lock held; the caller keeps the core.
+template <class Engine>
+class Ender {
+ public:
+  explicit Ender(Engine& engine) noexcept : engine_{engine} {}
+
+  /// Ends it for that reason; true for exactly one caller.
+  bool end(Record& record, EndReason reason) const noexcept {
+    Shard& home = record.shard();
+    if (!home.gate().enter()) {  // shut down: everything has ended, but news of it may still wait to be told
+      const MutexLock lock{home.mutex()};
+      home.parts().news.discard(record);
+      return false;
+    }
+    const Instant ended_at = engine_.now();
+    Effects effects;
+    Tokens tokens;
+    bool did_end = false;
+    bool has_tokens = false;
+    bool was_busy = false;
+    {
+      const MutexLock lock{home.mutex()};
+      const Hold hold = home.hold(ended_at, effects);
+      const Ending ending{hold};
+      did_end = !record.life.is_ended();
+      was_busy = record.is_busy();
+      tokens = did_end ? ending.end_by_owner(record, reason) : ending.take_over_tokens(record);
+      has_tokens = tokens.beat.stop_possible() || tokens.heartbeat.stop_possible();
+      if (!has_tokens) ending.leave(record);
+    }
+    engine_.perform(home, effects);
+    if (was_busy) engine_.parts().teller.fire_calls_of(record);
+    if (has_tokens) request(home, record, tokens);
+    if (home.gate().leave()) engine_.gate_emptied();
+    return did_end;
+  }
+
+  /// Ends it as stopped; outside callbacks, if `wait`, it returns when no callback of the heartbeat runs any more.
+  bool stop(Record& record, bool wait) const noexcept {
+    const bool did_end = end(record, EndReason::stopped);
+    if (!wait || CallbackFrame::is_inside()) return did_end;
+    for (auto busy = record.busy.load(std::memory_order_acquire); busy != 0;
+         busy = record.busy.load(std::memory_order_acquire)) {
+      Threading::wait(record.busy, busy);
+    }
+    return did_end;
+  }
+
+  /// Ends every running heartbeat on the caller's thread; how many.
+  std::size_t end_all(EndReason reason) const noexcept {
+    std::size_t count = 0;
+    for (std::size_t i = 0; i < engine_.shard_count(); ++i) {
+      Shard& home = engine_.shard(i);
+      for (std::uint64_t cursor = 0; cursor != KeyIndex<Record>::visit_end;) {
+        std::array<Record*, slice_size> some;  // not a vector: a destructor must not need memory
+        std::size_t found = 0;
+        {
+          const MutexLock lock{home.mutex()};
+          found = home.roster().some(cursor, some, [](const Record& record) { return !record.life.is_ended(); });
+          for (Record* const record : std::span{some}.first(found))
+            record->add_reference();
+        }
+        for (Record* const record : std::span{some}.first(found)) {
+          const RecordReference mine{record};
+          if (end(*mine, reason)) ++count;
+        }
+      }
+    }
+    return count;
+  }
+
+ private:
+  void request(Shard& home, Record& record, Tokens& tokens) const noexcept {
+    {
+      const CallbackFrame frame;
+      tokens.beat.request_stop();
+      tokens.heartbeat.request_stop();
+    }
+    Effects effects;
+    {
+      const MutexLock lock{home.mutex()};
+      Ending{home.hold(effects)}.leave(record);
+    }
+    engine_.perform(home, effects);
+  }
+
+  Engine& engine_;
+};
+
+}  // namespace heartbeat::detail

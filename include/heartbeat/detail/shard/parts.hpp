@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: BSL-1.0
+// What a shard is made of, and what one hold of its lock works with. Each part owns its fields, is tested alone, and
+// knows no other; the steps of a shard (filing.hpp to telling.hpp) do what concerns more than one. Read next: the
+// parts' own headers, then filing.hpp.
+//
+// Ground rules: everything in ShardParts is under the shard's lock. No hold of it touches more than `slice_size`
+// records. Under it nothing of the user's is called but `==` of keys, and nothing is performed: what must happen once
+// the lock is free is collected in Effects. The lock is a leaf but for a parent link's, which may be taken inside it.
+//
+// Where a record's hook is:
+//   timetable    held, waiting, sending, in_flight, and a close call in flight: the next tick at which something may be
+//                due
+//   departures   ready, and closes that wait to be sent: in the order of valid until; at that tick waiting is over
+//   nowhere      ended
+// Where a record is besides: in the roster until it ends, or until its close is over; in the news while it has some.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include <heartbeat/detail/answering/calls.hpp>
+#include <heartbeat/detail/lifecycle/lifecycle.hpp>
+#include <heartbeat/detail/record/parent_link.hpp>
+#include <heartbeat/detail/record/record.hpp>
+#include <heartbeat/detail/record/shared_rules.hpp>
+#include <heartbeat/detail/roster/roster.hpp>
+#include <heartbeat/detail/sending/departures.hpp>
+#include <heartbeat/detail/telling/news.hpp>
+#include <heartbeat/detail/timing/random.hpp>
+#include <heartbeat/detail/timing/timetable.hpp>
+#include <heartbeat/statistics.hpp>
+
+namespace heartbeat::detail {
+
+/// The most records that one hold of a lock touches.
+inline constexpr std::size_t slice_size = 256;
+
+/// What a shard must know of the policies.
+struct ShardPolicy {
+  bool (*same_key)(const Record&, const Record&) noexcept;
+  bool has_close;  // the transport can close sessions
+  bool has_sink;
+  bool sends_beats = true;  // else another engine beats for these keys: they are held until they end
+  TickScale scale;
+  std::int64_t gap_threshold;
+  std::size_t event_capacity;
+  TokenBucket tokens = {};        // its share of the rate of all sends
+  TokenBucket tokens_again = {};  // and of those of repeated attempts and closes
+};
+
+/// What must happen once the lock is free.
+struct Effects {
+  Instant wake_at = instant_never;  // the shard must be woken by then
+  bool has_ready = false;           // something waits to be sent
+  bool has_news = false;            // tokens to be fired, or events to be told
+  bool has_closed = false;          // a close call is over
+  Returned returned;                // credits to be given back
+  EndedList dead;                   // records without references, to be freed
+  ParentLink* cancelled = nullptr;  // groups with their first failure, each with a reference: to be posted
+
+  /// A reference to a record less; the last one puts it among the dead.
+  void drop(Record& record) noexcept {
+    if (record.drop_reference()) dead.push(record);
+  }
+  /// Nobody waits for a call any more: what it held goes back. In flight is what somebody waits for (F10).
+  void give_back(const BeatSlot& slot) noexcept {
+    ++returned.credits;
+    if (slot.is_again) ++returned.again;
+  }
+};
+
+/// The parts of one shard, all of them under its lock.
+struct ShardParts {
+  /// For the shard at `place` of `shards`. Throws std::bad_alloc.
+  ShardParts(const ShardPolicy& the_policy, Credits& credits, Instant now, std::uint64_t seed, std::size_t place,
+             std::size_t shards)
+      : policy{the_policy},
+        timetable{policy.scale, policy.gap_threshold, now},
+        departures{timetable.chunks(), policy.scale.down(now), credits, place, policy.tokens, policy.tokens_again},
+        roster{place, shards},
+        news{policy.has_sink, policy.event_capacity},
+        random{seed} {}
+
+  const ShardPolicy policy;
+  Timetable timetable;    // when something is due
+  Departures departures;  // what may leave now
+  Roster<Record> roster;  // who is registered
+  RulesTable rules;       // what they have in common
+  Calls calls;            // what was sent, and not heard the last of
+  News news;              // what is to be told
+  Random random;
+  Statistics counters;
+  std::size_t prepared = 0;  // records that are not in the roster yet, and have all that it takes
+  bool is_gap = false;       // the slices of this wake-up follow a gap
+};
+
+class Shard;
+
+/// One hold of a shard's lock: what the steps work with. Made by `Shard::hold`, used while the lock is held.
+struct Hold {
+  Shard& shard;
+  ShardParts& parts;
+  Instant now;
+  Effects& effects;
+
+  [[nodiscard]] Moment moment() const noexcept {
+    return {.now = now, .scale = parts.policy.scale, .is_gap = parts.is_gap};
+  }
+};
+
+}  // namespace heartbeat::detail

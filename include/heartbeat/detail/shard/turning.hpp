@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: BSL-1.0
+// A shard's turn: time has passed, and a slice of what came up is looked at. Read next: claiming.hpp.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <span>
+#include <vector>
+
+#include <heartbeat/detail/shard/performing.hpp>
+
+namespace heartbeat::detail {
+
+/// REQUIRES, for all of it: under the shard's lock.
+class Turning {
+ public:
+  explicit Turning(const Hold& hold) noexcept : hold_{hold} {}
+
+  /// Looks at up to a slice of what is due; false when nothing is left for this moment. Stalled records are also put
+  /// into `stalled`, each with a reference; there must be room for a slice.
+  [[nodiscard]] bool advance(std::vector<Record*>* stalled) const {
+    ShardParts& parts = hold_.parts;
+    Alarm& alarm = parts.timetable.alarm();
+    if (alarm.gap(hold_.now) != 0) {
+      if (alarm.is_new_gap()) ++parts.counters.time_gaps;  // a sweep may come before the wake-up
+      parts.is_gap = true;
+    }
+    alarm.saw(hold_.now);
+    std::array<WheelHook*, slice_size> due;
+    const Tick tick = parts.policy.scale.down(hold_.now);
+    auto [count, more] = parts.timetable.expire(tick, due);
+    more = more || count == due.size();
+    if (!more) {
+      const TimingWheel::Expired waited = parts.departures.expire(tick, std::span{due}.subspan(count));
+      count += waited.count;
+      more = waited.more;
+    }
+    look_at_all(std::span{due}.first(count), stalled);
+    if (!more) {
+      parts.is_gap = false;
+      alarm.want_only(std::min(parts.timetable.next(), parts.departures.next()));
+      if (parts.departures.has_token_now(hold_.now)) hold_.effects.has_ready = true;
+      if (const Instant token = parts.departures.token_at(); token != instant_never) {
+        alarm.want(parts.policy.scale.up(token));
+      }
+    }
+    return more;
+  }
+
+  /// As `advance`, for the wake-up that was asked for: the next one is asked for, unless there is more.
+  [[nodiscard]] bool wake() const {
+    const bool more = advance(nullptr);
+    hold_.parts.timetable.alarm().woke(more);
+    if (!more) Filing{hold_}.arm();
+    return more;
+  }
+
+ private:
+  void look_at_all(std::span<WheelHook* const> due, std::vector<Record*>* stalled) const {
+    constexpr std::size_t ahead = 8;
+    for (std::size_t i = 0; i < due.size(); ++i) {
+      if (i + ahead < due.size()) {  // the wheel has fetched the first line of each
+        const char* record = reinterpret_cast<const char*>(due[i + ahead]);
+        HEARTBEAT_PREFETCH(record + 64);
+        HEARTBEAT_PREFETCH(record + 128);
+      }
+      look_at(static_cast<Record&>(*due[i]), stalled);
+    }
+  }
+
+  void look_at(Record& record, std::vector<Record*>* stalled) const {
+    ShardParts& parts = hold_.parts;
+    const bool was_ready = record.queue != Queue::timers;
+    record.queue = Queue::timers;
+    if (record.is_closing) {
+      const Closing closing{hold_};
+      if (record.slot != nullptr) closing.abandon(record);
+      closing.finish(record, &Statistics::closes_failed);
+      return;
+    }
+    CurrentBeat beat;
+    if (record.slot != nullptr) beat = {.send_time = record.slot->send_time, .deadline = record.slot->deadline};
+    const BeatRules& rules = record.rules->rules;
+    if (was_ready && parts.departures.is_short()) ++parts.counters.starved;
+    const Action action = was_ready
+                              ? record.life.waited_out(hold_.moment(), rules)
+                              : record.life.due(hold_.moment(), rules, beat, record.last_progress(), parts.random);
+    if (stalled != nullptr && action.end && action.reason == EndReason::stalled) {
+      record.add_reference();
+      stalled->push_back(&record);
+    }
+    Performing{hold_}.perform(record, action);
+  }
+
+  const Hold& hold_;
+};
+
+}  // namespace heartbeat::detail

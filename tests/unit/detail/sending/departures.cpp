@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: BSL-1.0
+// What may leave now, without a shard: the order, the two limits, the half for what is tried again, and the shortage.
+#include <array>
+#include <cstddef>
+#include <span>
+#include <vector>
+
+#include <boost/test/unit_test.hpp>
+
+#include <heartbeat/detail/sending/departures.hpp>
+
+namespace {
+
+BOOST_AUTO_TEST_SUITE(departures)
+
+using namespace heartbeat::detail;
+
+constexpr Instant ms = 1'000'000;
+constexpr Instant s = 1'000 * ms;
+constexpr bool again = true;
+constexpr bool regular = false;
+
+struct Subject {
+  explicit Subject(std::size_t credits_there, TokenBucket tokens = {}, TokenBucket tokens_again = {})
+      : credits{credits_there}, departures{chunks, 0, credits, 3, tokens, tokens_again} {
+    chunks.reserve(hooks.size());
+  }
+
+  void file(std::size_t hook, Tick until, bool is_again) {
+    is_filed_again[hook] = is_again;
+    (void)departures.file(hooks[hook], until, is_again);
+  }
+  std::size_t number_of(const WheelHook* hook) const { return static_cast<std::size_t>(hook - hooks.data()); }
+  // One round; what left, by number.
+  std::vector<std::size_t> leave(std::size_t room, Instant now = 0) {
+    std::vector<std::size_t> left;
+    Departures::Round round = departures.begin(room);
+    while (round.room != 0) {
+      const Departures::Choice choice = departures.choose(round, now);
+      if (choice.hook == nullptr) break;
+      BOOST_TEST(choice.is_again == is_filed_again[number_of(choice.hook)]);
+      left.push_back(number_of(choice.hook));
+      departures.sent(round);
+    }
+    departures.end(round, now, returned);
+    give_back();
+    return left;
+  }
+  void give_back() {
+    credits.give(returned.credits, returned.again);
+    may_pass_on = returned.may_pass_on;
+    returned = {};
+  }
+
+  Credits credits;
+  WheelChunkPool chunks;
+  std::array<WheelHook, 16> hooks;
+  std::array<bool, 16> is_filed_again{};
+  Departures departures;
+  Returned returned;
+  bool may_pass_on = false;
+};
+
+using Numbers = std::vector<std::size_t>;
+
+BOOST_AUTO_TEST_CASE(nearest_to_the_end_of_its_waiting_leaves_first_whichever_queue_it_is_in) {
+  Subject subject{100};
+  subject.file(0, 300, regular);
+  subject.file(1, 100, again);
+  subject.file(2, 200, regular);
+  subject.file(3, 50, again);
+
+  BOOST_TEST((subject.leave(10) == Numbers{3, 1, 2, 0}));
+  BOOST_TEST(subject.departures.empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_round_takes_no_more_than_there_is_room_for_and_says_that_more_may_leave) {
+  Subject subject{100};
+  for (std::size_t i = 0; i < 5; ++i)
+    subject.file(i, 100 + static_cast<Tick>(i), regular);
+
+  BOOST_TEST((subject.leave(2) == Numbers{0, 1}));
+  BOOST_TEST(subject.departures.can_leave_more());
+  BOOST_TEST((subject.leave(10) == Numbers{2, 3, 4}));
+  BOOST_TEST(!subject.departures.can_leave_more());
+}
+
+BOOST_AUTO_TEST_CASE(between_two_rounds_it_holds_no_credits) {
+  Subject subject{10};
+  subject.file(0, 100, regular);
+  subject.file(1, 100, again);
+
+  BOOST_TEST(subject.leave(8).size() == 2u);
+
+  BOOST_TEST(subject.credits.available() == 8u, "what left has them");
+  BOOST_TEST(subject.credits.available_again() == 4u);
+}
+
+BOOST_AUTO_TEST_CASE(what_was_not_sent_after_all_costs_nothing) {
+  Subject subject{10};
+  subject.file(0, 100, again);
+  Departures::Round round = subject.departures.begin(4);
+  const Departures::Choice choice = subject.departures.choose(round, 0);
+  BOOST_REQUIRE(choice.hook == subject.hooks.data());
+  subject.departures.not_sent(choice, subject.returned);
+  subject.departures.end(round, 0, subject.returned);
+  subject.give_back();
+
+  BOOST_TEST(subject.credits.available() == 10u);
+  BOOST_TEST(subject.credits.available_again() == 5u);
+}
+
+BOOST_AUTO_TEST_CASE(what_is_tried_again_gets_half_of_the_credits_and_the_rest_leaves_all_the_same) {
+  Subject subject{4};
+  for (std::size_t i = 0; i < 3; ++i)
+    subject.file(i, 10, again);
+  subject.file(3, 100, regular);
+
+  BOOST_TEST((subject.leave(10) == Numbers{0, 1, 3}));
+  BOOST_TEST(!subject.departures.can_leave_more(), "not before a credit of that kind comes back");
+  BOOST_TEST((subject.credits.waiting_again.next() == 3u));
+}
+
+BOOST_AUTO_TEST_CASE(without_credits_nothing_leaves_and_the_shard_waits_for_some) {
+  Subject subject{1};
+  BOOST_REQUIRE(subject.credits.take(1) == 1u);
+  subject.file(0, 100, regular);
+
+  BOOST_TEST(subject.leave(10, 5 * s).empty());
+  BOOST_TEST(subject.credits.waiting.next() == 3u);
+  BOOST_TEST(!subject.may_pass_on);
+
+  subject.credits.give(1, 0);
+  BOOST_TEST((subject.leave(10, 6 * s) == Numbers{0}));
+  BOOST_TEST(subject.may_pass_on);
+}
+
+BOOST_AUTO_TEST_CASE(a_shortage_begins_with_what_is_left_behind_is_told_once_and_ends_when_nothing_waits) {
+  Subject subject{1};
+  subject.file(0, 100, regular);
+  subject.file(1, 200, regular);
+  BOOST_TEST(!subject.departures.is_short());
+  BOOST_TEST(subject.leave(10, 5 * s).size() == 1u);
+
+  BOOST_TEST(subject.departures.is_short());
+  BOOST_TEST(subject.departures.wait_of(10 * s, 7 * s) == 2 * s, "the rest of the lateness is not the shortage's");
+  BOOST_TEST(subject.departures.wait_of(1 * s, 7 * s) == 1 * s);
+  BOOST_TEST(subject.departures.is_first_told());
+  BOOST_TEST(!subject.departures.is_first_told());
+
+  subject.credits.give(1, 0);
+  BOOST_TEST(subject.leave(10, 8 * s).size() == 1u);
+  BOOST_TEST(!subject.departures.is_short());
+  BOOST_TEST(subject.departures.wait_of(10 * s, 9 * s) == 0);
+
+  subject.file(0, 300, regular);
+  BOOST_TEST(subject.leave(10, 10 * s).empty());
+  BOOST_TEST(subject.departures.is_first_told(), "another shortage");
+}
+
+BOOST_AUTO_TEST_CASE(what_waits_for_a_token_leaves_when_there_is_one) {
+  Subject subject{100, TokenBucket{1 * s, 0}};
+  subject.file(0, 100, regular);
+  subject.file(1, 200, regular);
+  BOOST_TEST((subject.leave(10, 0) == Numbers{0}));
+
+  BOOST_TEST(subject.departures.token_at() == 1 * s);
+  BOOST_TEST(!subject.departures.has_token_now(1 * s - 1));
+  BOOST_TEST(subject.departures.has_token_now(1 * s));
+  BOOST_TEST(!subject.departures.has_token_now(1 * s), "said once");
+  BOOST_TEST(subject.departures.token_at() == instant_never);
+  BOOST_TEST((subject.leave(10, 1 * s) == Numbers{1}));
+}
+
+BOOST_AUTO_TEST_CASE(without_a_token_for_what_is_tried_again_its_permission_goes_back) {
+  Subject subject{100, TokenBucket{}, TokenBucket{1 * s, 0}};
+  subject.file(0, 100, again);
+  subject.file(1, 101, again);
+  subject.file(2, 102, regular);
+
+  BOOST_TEST((subject.leave(10, 0) == Numbers{0, 2}));
+  BOOST_TEST(subject.credits.available_again() == 49u);
+}
+
+BOOST_AUTO_TEST_CASE(what_has_waited_too_long_is_given_out_of_both_queues) {
+  Subject subject{100};
+  subject.file(0, 10, regular);
+  subject.file(1, 11, again);
+  subject.file(2, 12, regular);
+  std::array<WheelHook*, 2> due;
+  BOOST_TEST(subject.departures.next() <= 10);
+
+  TimingWheel::Expired expired = subject.departures.expire(11, due);
+
+  BOOST_TEST(expired.count == 2u);
+  BOOST_TEST(expired.more, "the room was used up");
+  BOOST_TEST(subject.number_of(due[0]) == 0u);
+  BOOST_TEST(subject.number_of(due[1]) == 1u);
+  expired = subject.departures.expire(11, due);
+  BOOST_TEST(expired.count == 0u);
+  BOOST_TEST(!expired.more);
+  BOOST_TEST((subject.leave(10) == Numbers{2}));
+}
+
+BOOST_AUTO_TEST_CASE(what_is_taken_out_leaves_no_more) {
+  Subject subject{100};
+  subject.file(0, 10, regular);
+  subject.file(1, 11, again);
+
+  subject.departures.erase(subject.hooks[0], regular);
+  subject.departures.erase(subject.hooks[1], again);
+
+  BOOST_TEST(subject.departures.empty());
+  BOOST_TEST(subject.leave(10).empty());
+  BOOST_TEST(subject.may_pass_on, "who waits for nothing leaves the credits to others");
+}
+
+BOOST_AUTO_TEST_CASE(the_round_trip_follows_what_answers_take) {
+  RoundTrip round_trip;
+  BOOST_TEST(round_trip.smoothed() == 0);
+  round_trip.add(80 * ms);
+  BOOST_TEST(round_trip.smoothed() == 80 * ms, "the first says all there is to say");
+  round_trip.add(160 * ms);
+  BOOST_TEST(round_trip.smoothed() == 90 * ms);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
