@@ -60,7 +60,7 @@ BOOST_AUTO_TEST_CASE(a_callback_is_called_on_its_executor_and_not_inside_stop) {
   running.context.poll();
   handle.stop();
   BOOST_TEST(!reason.has_value());
-  BOOST_TEST(run_until(running.context, [&] { return reason.has_value(); }));
+  BOOST_TEST(run_until(running.context, "the end", [&] { return reason.has_value(); }));
 
   BOOST_TEST((reason == EndReason::stopped));
   BOOST_TEST(was_in_strand);
@@ -74,7 +74,7 @@ BOOST_AUTO_TEST_CASE(a_heartbeat_that_has_ended_completes_soon_and_not_inside_th
 
   handle.async_end(asio::bind_executor(running.context, [&](Error, EndReason why) { reason = why; }));
   BOOST_TEST(!reason.has_value());
-  BOOST_TEST(run_until(running.context, [&] { return reason.has_value(); }));
+  BOOST_TEST(run_until(running.context, "the end", [&] { return reason.has_value(); }));
 
   BOOST_TEST((reason == EndReason::stopped));
 }
@@ -102,7 +102,7 @@ BOOST_AUTO_TEST_CASE(a_coroutine_waits_while_others_run) {
   asio::co_spawn(running.context, wait, asio::detached);
   asio::co_spawn(running.context, wait, asio::detached);
   asio::post(running.context, [&] { asio::post(running.context, [&] { handle.stop(); }); });
-  BOOST_TEST(run_until(running.context, [&] { return reasons.size() == 4; }));
+  BOOST_TEST(run_until(running.context, "four ends", [&] { return reasons.size() == 4; }));
 
   BOOST_TEST(reasons == std::vector<EndReason>(4, EndReason::stopped), boost::test_tools::per_element());
 }
@@ -114,7 +114,7 @@ BOOST_AUTO_TEST_CASE(a_handle_that_dies_with_the_operation_under_way_completes_i
 
   handle->async_end(asio::bind_executor(running.context, [&](Error, EndReason why) { reason = why; }));
   handle.reset();
-  BOOST_TEST(run_until(running.context, [&] { return reason.has_value(); }));
+  BOOST_TEST(run_until(running.context, "the end", [&] { return reason.has_value(); }));
 
   BOOST_TEST((reason == EndReason::stopped));
 }

@@ -7,6 +7,8 @@
 #include <atomic>
 #include <cstddef>
 #include <functional>
+#include <string>
+#include <string_view>
 #include <thread>
 #include <utility>  // before Asio 1.74, which needs it and does not say so
 #include <vector>
@@ -64,14 +66,15 @@ class Threads {
   std::vector<std::thread> threads_;
 };
 
-/// Runs the context on this thread until it is done; false if that takes too long.
+/// Runs the context on this thread until it is done, which `what` puts in words.
 template <class Done>
-[[nodiscard]] bool run_until(boost::asio::io_context& context, Done done) {
-  while (!done()) {
+[[nodiscard]] testing::Waited run_until(boost::asio::io_context& context, std::string_view what, Done done) {
+  for (std::size_t handlers = 0; !done(); ++handlers) {
     context.restart();
-    if (context.run_one_for(guarantees::generous) == 0) return done();
+    if (context.run_one_for(guarantees::generous) != 0) continue;
+    return testing::waited(done(), what, std::to_string(handlers) + " handlers that ran", guarantees::generous);
   }
-  return true;
+  return testing::Waited{true};
 }
 
 /// How often this program has allocated, on all threads.

@@ -61,7 +61,7 @@ bool runs_in_a_handler(asio::io_context& context, Fn fn) {
     fn();
     came_back = true;
   });
-  return run_until(context, [&] { return came_back; });
+  return run_until(context, "the call to come back", [&] { return came_back; });
 }
 
 BOOST_AUTO_TEST_CASE(heartbeats_beat_on_the_threads_that_run_the_context_and_on_no_other) {
@@ -199,7 +199,7 @@ BOOST_AUTO_TEST_CASE(stop_in_a_handler_of_the_only_thread_returns_with_calls_una
       answering([&](const int&, const BeatContext&, BeatCompletion c) { unanswered.push_back(std::move(c)); }),
       BootClock{}, AsioExecutor{context}};
   auto handle = registry.start(1, one_beat<AsioRegistry>());
-  BOOST_REQUIRE(run_until(context, [&] { return !unanswered.empty(); }));
+  BOOST_REQUIRE(run_until(context, "a beat", [&] { return !unanswered.empty(); }));
 
   BOOST_TEST(runs_in_a_handler(context, [&] { BOOST_TEST(handle.stop()); }));
 
@@ -216,14 +216,14 @@ BOOST_AUTO_TEST_CASE(stop_in_the_handler_that_answered_gone_does_not_wait_for_th
   auto handle = registry.start(1, one_beat<AsioRegistry>());
   int fired = 0;
   const std::stop_callback count{handle.stop_token(), [&] { ++fired; }};
-  BOOST_REQUIRE(run_until(context, [&] { return answer.has_value(); }));
+  BOOST_REQUIRE(run_until(context, "a beat", [&] { return answer.has_value(); }));
 
   BOOST_TEST(runs_in_a_handler(context, [&] {
     (*answer)(BeatResult::gone());
     BOOST_TEST(!handle.stop());
   }));
 
-  BOOST_TEST(run_until(context, [&] { return fired == 1; }));
+  BOOST_TEST(run_until(context, "the token to fire", [&] { return fired == 1; }));
   BOOST_TEST(why(handle) == "gone");
 }
 
@@ -237,7 +237,7 @@ BOOST_AUTO_TEST_CASE(shutdown_in_a_handler_of_the_only_thread_returns_and_tells_
   std::vector<AsioRegistry::Handle> handles;
   for (int key = 0; key < 20; ++key)
     handles.push_back(registry.start(key, one_beat<AsioRegistry>()));
-  BOOST_REQUIRE(run_until(context, [&] { return unanswered.size() >= 10; }));
+  BOOST_REQUIRE(run_until(context, "ten beats", [&] { return unanswered.size() >= 10; }));
 
   BOOST_TEST(runs_in_a_handler(context, [&] {
     BOOST_TEST(registry.shutdown(1ms));
@@ -259,7 +259,7 @@ BOOST_AUTO_TEST_CASE(the_destructor_in_a_handler_of_the_only_thread_returns_with
   std::vector<AsioRegistry::Handle> handles;
   for (int key = 0; key < 20; ++key)
     handles.push_back(registry->start(key, one_beat<AsioRegistry>()));
-  BOOST_REQUIRE(run_until(context, [&] { return unanswered.size() >= 10; }));
+  BOOST_REQUIRE(run_until(context, "ten beats", [&] { return unanswered.size() >= 10; }));
 
   BOOST_TEST(runs_in_a_handler(context, [&] {
     registry.reset();
@@ -352,7 +352,7 @@ BOOST_AUTO_TEST_CASE(a_context_destroyed_after_its_registry_frees_what_was_under
         BootClock{}, AsioExecutor{context}};
     for (int key = 0; key < 20; ++key)
       handles.push_back(registry.start(key, one_beat<AsioRegistry>()));
-    BOOST_REQUIRE(run_until(context, [&] { return unanswered.size() >= 10; }));
+    BOOST_REQUIRE(run_until(context, "ten beats", [&] { return unanswered.size() >= 10; }));
   }
 
   for (auto& answer : unanswered)
@@ -386,8 +386,12 @@ BOOST_AUTO_TEST_CASE(blocking_beats_run_on_the_pool_and_the_context_goes_on) {
   release.open();
   BOOST_TEST(entered.reaches(8));
 
-  BOOST_TEST(
-      eventually([&] { return std::all_of(handles.begin(), handles.end(), [](auto& h) { return h.valid(); }); }));
+  BOOST_TEST(eventually(
+      "all to be valid", [&] { return std::all_of(handles.begin(), handles.end(), [](auto& h) { return h.valid(); }); },
+      [&] {
+        const auto valid = std::count_if(handles.begin(), handles.end(), [](auto& h) { return h.valid(); });
+        return std::to_string(valid) + " of " + std::to_string(handles.size());
+      }));
   BOOST_TEST(registry.shutdown(generous));
 }
 

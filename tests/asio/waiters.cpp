@@ -48,7 +48,7 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(a_sooner_time_and_a_cancel_end_the_wait, W, Waiter
   waiter.set(BootClock::now() + 1h);
   waiter.async_wait([&](auto) { ++ended; });
   waiter.set(BootClock::now());
-  BOOST_TEST(run_until(context, [&] { return ended == 1; }));
+  BOOST_TEST(run_until(context, "the wait to end", [&] { return ended == 1; }));
   context.restart();
   waiter.set(BootClock::time_point::max());
   waiter.async_wait([&](auto) { ++ended; });

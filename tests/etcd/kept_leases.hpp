@@ -12,6 +12,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -53,38 +54,38 @@ class KeptLeases {
   [[nodiscard]] const std::vector<etcd::LeaseId>& ids() const { return ids_; }
   [[nodiscard]] Registry::Handle& handle(std::size_t i) { return handles_.at(i); }
 
-  /// Waits until `what` is true of each lease's story. False if it is not within the limit.
-  bool all(const std::function<bool(const Story&)>& what) {
-    return wait([&] {
+  /// Waits until something, which `what` puts in words, is true of each lease's story.
+  Waited all(std::string_view what, const std::function<bool(const Story&)>& is_true) {
+    return wait("all leases: " + std::string{what}, [&] {
       for (const etcd::LeaseId id : ids_)
-        if (!what(stories_[id])) return false;
+        if (!is_true(stories_[id])) return false;
       return true;
     });
   }
 
   /// Waits until it is true of some lease's story.
-  bool any(const std::function<bool(const Story&)>& what) {
-    return wait([&] {
+  Waited any(std::string_view what, const std::function<bool(const Story&)>& is_true) {
+    return wait("a lease: " + std::string{what}, [&] {
       for (const etcd::LeaseId id : ids_)
-        if (what(stories_[id])) return true;
+        if (is_true(stories_[id])) return true;
       return false;
     });
   }
 
   /// The same of one lease.
-  bool one(std::size_t i, const std::function<bool(const Story&)>& what) {
-    return wait([&] { return what(stories_[ids_.at(i)]); });
+  Waited one(std::size_t i, std::string_view what, const std::function<bool(const Story&)>& is_true) {
+    return wait("lease " + std::to_string(i) + ": " + std::string{what}, [&] { return is_true(stories_[ids_.at(i)]); });
   }
 
   /// Waits until each lease that has not ended was acknowledged so many times more.
-  bool are_acknowledged_again(int times) {
+  Waited are_acknowledged_again(int times) {
     std::map<etcd::LeaseId, int> before;
     {
       const std::lock_guard lock{mutex_};
       for (const auto& [id, story] : stories_)
         before[id] = story.acknowledged;
     }
-    return wait([&] {
+    return wait("each lease that runs: " + std::to_string(times) + " more acknowledgements", [&] {
       for (const etcd::LeaseId id : ids_)
         if (!stories_[id].reason && stories_[id].acknowledged < before[id] + times) return false;
       return true;
@@ -108,9 +109,23 @@ class KeptLeases {
 
  private:
   template <class Done>
-  bool wait(Done done) {
+  Waited wait(const std::string& what, Done done) {
     std::unique_lock lock{mutex_};
-    return changed_.wait_for(lock, generous_limit, done);
+    return wait_on(changed_, lock, what, done, [this] { return description(); });
+  }
+
+  // mutex_ is held.
+  [[nodiscard]] std::string description() const {
+    std::string text;
+    for (const auto& [id, story] : stories_) {
+      text += to_string(id) + " acknowledged " + std::to_string(story.acknowledged) + " times";
+      if (story.is_in_jeopardy) text += ", in jeopardy";
+      if (story.reason) text += ", ended as " + std::string{to_string(*story.reason)};
+      for (const std::string& word : story.words)
+        text += ", told '" + word + "'";
+      text += "; ";
+    }
+    return text.empty() ? "nothing was told of any" : text;
   }
 
   void note(const Registry::EventType& event) {

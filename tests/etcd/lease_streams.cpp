@@ -48,7 +48,7 @@ void acknowledge(LeaseServer& server, const Answer& answer, int stream = 1) {
 // After it, a lease that was asked before has waited long enough to say something about the stream.
 bool patience_is_over() {
   const auto end = BootClock::now() + KeepAliveLedger::patience;
-  return heartbeat::guarantees::eventually([&] { return BootClock::now() >= end; });
+  return heartbeat::guarantees::eventually("the ledger's patience to pass", [&] { return BootClock::now() >= end; });
 }
 
 }  // namespace

@@ -39,7 +39,7 @@ BOOST_AUTO_TEST_CASE(a_cluster_that_loses_its_leader_loses_no_lease) {
   EtcdCluster cluster;
   const std::size_t leader = cluster.leader();
   KeptLeases leases{transport_to(cluster, leader), 20, 60s, quick};
-  BOOST_TEST(leases.all([](const Story& story) { return story.acknowledged > 0; }));
+  BOOST_TEST(leases.all("acknowledged", [](const Story& story) { return story.acknowledged > 0; }));
 
   cluster[leader].kill();
   BOOST_TEST(leases.are_acknowledged_again(3));
@@ -54,11 +54,12 @@ BOOST_AUTO_TEST_CASE(a_member_without_a_leader_is_left) {
   const std::size_t minority = (leader + 1) % 3;
   const std::size_t other = (leader + 2) % 3;
   KeptLeases leases{transport_to(cluster, minority), 5, 60s, quick};
-  BOOST_TEST(leases.all([](const Story& story) { return story.acknowledged > 0; }));
+  BOOST_TEST(leases.all("acknowledged", [](const Story& story) { return story.acknowledged > 0; }));
 
   cluster[leader].freeze();
   cluster[other].freeze();
-  BOOST_TEST(leases.any([](const Story& story) { return story.words.contains("etcdserver: no leader"); }));
+  BOOST_TEST(leases.any("told that there is no leader",
+                        [](const Story& story) { return story.words.contains("etcdserver: no leader"); }));
   cluster[leader].thaw();
   cluster[other].thaw();
 

@@ -9,7 +9,6 @@
 #include <heartbeat/end.hpp>
 #include <heartbeat/transports/etcd.hpp>
 
-#include "../guarantees/world.hpp"
 #include "../servers/etcd_server.hpp"
 #include "kept_leases.hpp"
 #include "lease_client.hpp"
@@ -23,7 +22,6 @@ using namespace heartbeat::testing;  // NOLINT
 using heartbeat::EndReason;
 using heartbeat::etcd::LeaseId;
 using heartbeat::etcd::LeaseTransport;
-using heartbeat::guarantees::eventually;
 
 // The interval of the registry's heartbeats; the ttl is the server's.
 constexpr auto interval = 300ms;
@@ -49,7 +47,8 @@ BOOST_FIXTURE_TEST_CASE(leases_live_past_their_ttl_and_so_does_what_hangs_on_the
   KeptLeases leases{transport(), 5, ttl, quick};
   BOOST_TEST(etcd.ctl({"put", "--lease=" + to_string(leases.ids()[0]), "name", "owner"}).status == 0);
 
-  BOOST_TEST(leases.all([&](const Story& story) { return story.acknowledged * interval > 2 * ttl; }));
+  BOOST_TEST(leases.all("acknowledged for two ttls",
+                        [&](const Story& story) { return story.acknowledged * interval > 2 * ttl; }));
 
   BOOST_TEST(leases.ended() == 0U);
   for (std::size_t i = 0; i != 5; ++i) {
@@ -66,18 +65,22 @@ BOOST_FIXTURE_TEST_CASE(a_lease_that_is_stopped_is_revoked, Fixture) {
 
   leases.handle(0).stop();
 
-  BOOST_TEST(eventually([&] { return !knows(leases.ids()[0]); }));
+  BOOST_TEST(eventually(
+      "the stopped lease to be unknown", [&] { return !knows(leases.ids()[0]); },
+      [&] {
+        return "leases " + etcd.ctl({"lease", "list"}).text;
+      }));
   BOOST_TEST(etcd.ctl({"get", "name"}).text.empty());
   BOOST_TEST(knows(leases.ids()[1]));
 }
 
 BOOST_FIXTURE_TEST_CASE(a_lease_that_somebody_revokes_is_gone_and_the_others_are_untouched, Fixture) {
   KeptLeases leases{transport(), 3, 60s, quick};
-  BOOST_TEST(leases.all([](const Story& story) { return story.acknowledged > 0; }));
+  BOOST_TEST(leases.all("acknowledged", [](const Story& story) { return story.acknowledged > 0; }));
 
   BOOST_TEST(etcd.ctl({"lease", "revoke", to_string(leases.ids()[1])}).status == 0);
 
-  BOOST_TEST(leases.one(1, [](const Story& story) { return story.reason == EndReason::gone; }));
+  BOOST_TEST(leases.one(1, "gone", [](const Story& story) { return story.reason == EndReason::gone; }));
   BOOST_TEST(!leases.handle(1).valid());
   BOOST_TEST(leases.are_acknowledged_again(3));
   BOOST_TEST(leases.ended() == 1U);
@@ -87,10 +90,10 @@ BOOST_FIXTURE_TEST_CASE(a_lease_that_somebody_revokes_is_gone_and_the_others_are
 
 BOOST_FIXTURE_TEST_CASE(no_lease_is_lost_when_the_server_is_back_within_the_ttl, Fixture) {
   KeptLeases leases{transport(), 20, 60s, quick};
-  BOOST_TEST(leases.all([](const Story& story) { return story.acknowledged > 0; }));
+  BOOST_TEST(leases.all("acknowledged", [](const Story& story) { return story.acknowledged > 0; }));
 
   etcd.kill();
-  BOOST_TEST(leases.all([](const Story& story) { return story.is_in_jeopardy; }));
+  BOOST_TEST(leases.all("in jeopardy", [](const Story& story) { return story.is_in_jeopardy; }));
   etcd.start();
 
   BOOST_TEST(leases.are_acknowledged_again(3));
@@ -99,10 +102,10 @@ BOOST_FIXTURE_TEST_CASE(no_lease_is_lost_when_the_server_is_back_within_the_ttl,
 
 BOOST_FIXTURE_TEST_CASE(a_server_that_hangs_for_a_while_costs_no_lease, Fixture) {
   KeptLeases leases{transport(), 20, 60s, quick};
-  BOOST_TEST(leases.all([](const Story& story) { return story.acknowledged > 0; }));
+  BOOST_TEST(leases.all("acknowledged", [](const Story& story) { return story.acknowledged > 0; }));
 
   etcd.freeze();
-  BOOST_TEST(leases.all([](const Story& story) { return story.is_in_jeopardy; }));
+  BOOST_TEST(leases.all("in jeopardy", [](const Story& story) { return story.is_in_jeopardy; }));
   etcd.thaw();
 
   BOOST_TEST(leases.are_acknowledged_again(3));
@@ -114,11 +117,11 @@ BOOST_FIXTURE_TEST_CASE(when_the_server_stays_away_all_are_stalled_before_it_cou
   auto options = quick;
   options.safety_margin = 2s;
   KeptLeases leases{transport(), 5, ttl, options};
-  BOOST_TEST(leases.all([](const Story& story) { return story.acknowledged > 0; }));
+  BOOST_TEST(leases.all("acknowledged", [](const Story& story) { return story.acknowledged > 0; }));
 
   etcd.kill();
 
-  BOOST_TEST(leases.all([](const Story& story) { return story.reason.has_value(); }));
+  BOOST_TEST(leases.all("ended", [](const Story& story) { return story.reason.has_value(); }));
   for (std::size_t i = 0; i != 5; ++i) {
     const Story story = leases.story(i);
     BOOST_CHECK(story.reason == EndReason::stalled);

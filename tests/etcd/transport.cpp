@@ -178,7 +178,7 @@ BOOST_AUTO_TEST_CASE(a_negative_ttl_is_a_failed_beat_and_the_lease_is_beaten_aga
   BOOST_CHECK((missed.next() == heartbeat::errc::bad_ttl));
   server.next_asked();
   server.answer(1, a, 36'000);
-  BOOST_TEST(heartbeat::guarantees::eventually([&] { return beat.valid(); }));
+  BOOST_TEST(heartbeat::guarantees::eventually("the beat to be valid", [&] { return beat.valid(); }));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

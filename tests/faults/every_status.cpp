@@ -2,7 +2,6 @@
 // A server that answers every status gRPC has. What the transport makes of each, one by one, and what a fleet goes
 // through when the server answers all of them in a row.
 #include <chrono>
-#include <memory>
 #include <string>
 
 #include <boost/test/unit_test.hpp>
@@ -26,6 +25,12 @@ constexpr int codes = 16;
 // What no later attempt can mend: the server has no such call, or forbids it.
 bool is_final(int code) {
   return code == grpc::StatusCode::UNIMPLEMENTED || code == grpc::StatusCode::PERMISSION_DENIED;
+}
+
+// Waits for an event; in vain, it says which ones there were.
+heartbeat::testing::Waited told(const heartbeat::testing::EventLog<SessionId>& log, EventKind kind) {
+  const bool has_come = log.wait_for(kind, 1, generous);
+  return heartbeat::testing::waited(has_come, std::string{to_string(kind)} + " to be told", log.text(), generous);
 }
 
 SessionId opened_on(::typedb::protocol::TypeDB::Stub& stub) {
@@ -59,14 +64,14 @@ BOOST_AUTO_TEST_CASE(each_status_is_a_failed_beat_and_only_two_are_final) {
       options.backoff = {.initial = 10ms, .maximum = 50ms};
 
       const auto beat = registry.start(id, options);
-      BOOST_TEST_REQUIRE(log.wait_for(EventKind::missed, 1));
+      BOOST_TEST_REQUIRE(told(log, EventKind::missed));
       if (is_final(code)) {
-        BOOST_TEST_REQUIRE(log.wait_for(EventKind::ended, 1));
+        BOOST_TEST_REQUIRE(told(log, EventKind::ended));
         BOOST_CHECK(beat.ended() == EndReason::failed);
         BOOST_TEST(!beat.valid());
       } else {
         server.fail(0);
-        BOOST_TEST_REQUIRE(log.wait_for(EventKind::recovered, 1));
+        BOOST_TEST_REQUIRE(told(log, EventKind::recovered));
         BOOST_TEST(beat.valid());
         BOOST_CHECK(!beat.ended().has_value());
       }
@@ -79,46 +84,30 @@ BOOST_AUTO_TEST_CASE(each_status_is_a_failed_beat_and_only_two_are_final) {
   }
 }
 
-BOOST_AUTO_TEST_CASE(a_fleet_outlives_every_status_in_a_row_but_the_final_ones) {
-  ServerProcess server;
-  Fleet fleet{server.port(), long_ttl};
-  fleet.open();
-  const std::size_t some = fleet.size() / 100;
-  const Fault fault{.name = "every status in a row",
-                    .begin =
-                        [&] {
-                          for (int code = 1; code <= codes; ++code) {
-                            if (is_final(code)) continue;
-                            server.fail(code);
-                            const auto index = static_cast<std::size_t>(code);
-                            const std::size_t wanted = fleet.told().missed[index] + some;
-                            BOOST_TEST(fleet.wait_for([&](const Told& told) { return told.missed[index] >= wanted; }));
-                          }
-                        },
-                    .end = [&] { server.fail(0); },
-                    .lasts_until = [](const Told&) { return true; }};
+BOOST_FIXTURE_TEST_CASE(a_fleet_outlives_every_status_in_a_row_but_the_final_ones, LongDrill<>) {
+  const auto answer_each_some_times = [this] {
+    for (int code = 1; code <= codes; ++code) {
+      if (is_final(code)) continue;
+      server.fail(code);
+      const auto index = static_cast<std::size_t>(code);
+      const std::size_t wanted = fleet->told().missed[index] + fleet->size() / 100;
+      BOOST_TEST(fleet->wait_for(std::to_string(wanted) + " beats missed with status " + std::to_string(code),
+                                 [&](const Told& told) { return told.missed[index] >= wanted; }));
+    }
+  };
 
-  const Outcome outcome = Drill{fleet, server, fault}.run();
+  put_through(
+      answering("every status in a row", answer_each_some_times, {"nothing more", [](const Told&) { return true; }}));
 
-  BOOST_TEST(outcome.told.lost.count == 0U);
-  BOOST_TEST(outcome.valid == fleet.size());
-  BOOST_TEST(outcome.told.reopened.count == 0U);
-  BOOST_TEST(outcome.server.opened == fleet.size());
-  BOOST_TEST(outcome.server.expired == 0U);
+  nothing_was_lost();
 }
 
-BOOST_AUTO_TEST_CASE(a_status_that_is_final_ends_a_whole_fleet_with_its_word) {
-  ServerProcess server;
-  Fleet fleet{server.port(), short_ttl};
-  fleet.open();
-  const Fault fault{.name = "forbidden",
-                    .begin = [&] { server.fail(grpc::StatusCode::PERMISSION_DENIED); },
-                    .end = [&] { server.fail(0); },
-                    .lasts_until = [&](const Told& told) { return told.lost.count == fleet.size(); }};
+BOOST_FIXTURE_TEST_CASE(a_status_that_is_final_ends_a_whole_fleet_with_its_word, ShortDrill<>) {
+  const auto forbid = [this] { server.fail(grpc::StatusCode::PERMISSION_DENIED); };
 
-  const Outcome outcome = Drill{fleet, server, fault}.run();
+  put_through(answering("forbidden", forbid, lost_are(fleet->size())));
 
-  BOOST_TEST(outcome.told.lost_as(EndReason::failed) == fleet.size());
+  BOOST_TEST(outcome.told.lost_as(EndReason::failed) == fleet->size());
 }
 
 BOOST_AUTO_TEST_SUITE_END()

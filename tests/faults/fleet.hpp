@@ -12,8 +12,10 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <numeric>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <thread>
 #include <unordered_map>
@@ -30,6 +32,7 @@
 #include <heartbeat/transports/typedb_session_manager.hpp>
 
 #include "../sanitized.hpp"
+#include "../waiting.hpp"
 
 namespace heartbeat::faults {
 
@@ -38,8 +41,10 @@ using typedb::SessionId;
 using typedb::SessionState;
 using TimePoint = BootClock::time_point;
 
+using testing::Waited;
+
 /// Longer than anything here takes on a machine that works at all.
-inline constexpr std::chrono::seconds generous{120};
+inline constexpr std::chrono::seconds generous = 2 * testing::generous_limit;
 
 /// How often a session gets a pulse, and how long the server keeps it without: shortly, for faults that outlast it, and
 /// long, for faults that must cost no session on however slow a machine.
@@ -100,6 +105,16 @@ struct Told {
   [[nodiscard]] std::size_t lost_as(EndReason reason) const { return lost_for[static_cast<std::size_t>(reason)]; }
 };
 
+/// How far a fleet of that size has come.
+[[nodiscard]] inline std::string description_of(const Told& told, std::size_t size) {
+  const auto sum = [](const auto& numbers) { return std::accumulate(numbers.begin(), numbers.end(), std::size_t{0}); };
+  const auto count = [](std::size_t number, const char* what) { return std::to_string(number) + ' ' + what; };
+  return "of " + count(size, "sessions ") + count(sum(told.missed), "missed beats, ") +
+         count(told.jeopardy.count, "in jeopardy, ") + count(told.lapsed.count, "lapsed, ") +
+         count(told.lost.count, "lost, ") + count(told.reopened.count, "reopened, ") +
+         count(told.answers.size(), "with a word since the fault's end, ") + count(told.settled, "well");
+}
+
 /// Threading: one thread.
 class Fleet {
  public:
@@ -144,11 +159,13 @@ class Fleet {
       number_of_[sessions_[i].id()] = i;
   }
 
-  /// Waits until `done(told)` is true; false if the limit passes first.
+  /// Waits until `done(told)` is true, which `what` puts in words.
   template <class Done>
-  [[nodiscard]] bool wait_for(Done done, std::chrono::nanoseconds limit = generous) {
+  [[nodiscard]] Waited wait_for(std::string_view what, Done done, std::chrono::nanoseconds limit = generous) {
     std::unique_lock lock{mutex_};
-    return changed_.wait_for(lock, limit, [&] { return done(std::as_const(told_)); });
+    return testing::wait_on(
+        changed_, lock, what, [&] { return done(std::as_const(told_)); }, [&] { return description_of(told_, size()); },
+        limit);
   }
 
   [[nodiscard]] Told told() const {
@@ -201,6 +218,7 @@ class Fleet {
 
   /// Destroys the manager; how long that took.
   std::chrono::nanoseconds destroy_manager() {
+    const testing::MustEnd in_time{"the manager's destructor", [this] { return description_of(told(), size()); }};
     const auto before = BootClock::now();
     manager_.reset();
     return BootClock::now() - before;

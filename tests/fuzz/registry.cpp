@@ -2,7 +2,7 @@
 // Any sequence of what may happen to a registry, in virtual time: starts, stops, sweeps, signs of progress, cancelled
 // parents, answers good, bad, late, twice and never, callbacks that call back, time that passes and time that jumps,
 // shutdown, and destruction with answers outstanding. After each step the registry must agree with a naive observer.
-// Read next: registry_model.hpp, what the observer knows.
+// Read next: registry_model.hpp, what the observer knows of one heartbeat.
 #include <algorithm>
 #include <array>
 #include <chrono>
@@ -21,6 +21,7 @@
 #include <heartbeat/registry.hpp>
 #include <heartbeat/testing/manual_executor.hpp>
 
+#include "../model/sums.hpp"
 #include "input.hpp"
 #include "registry_model.hpp"
 
@@ -163,8 +164,8 @@ class Scene {
     is_shut_down_ = true;
     registry_.reset();
     executor_.run_ready();
-    for (const Life& life : lives_)
-      life.check_over(has_sink_);
+    for (Life& life : lives_)
+      life.check_over(has_sink_, clock_.now());
   }
 
   // --- the transport
@@ -173,16 +174,16 @@ class Scene {
     Life* const life = latest_[static_cast<std::size_t>(key)];
     require(registry_.has_value() && life != nullptr, "no beat is sent of what was never started");
     const bool is_prompt = !has_jumped_ && options_.max_in_flight >= keys * 8 && !options_.max_sends_per_second;
-    life->sent(clock_.now(), context.timeout(), is_prompt);
+    const std::size_t beat = life->sent(clock_.now(), context.timeout(), is_prompt);
     ++calls_;
     const std::size_t choice = is_quiet_ ? 0 : input_.below(16);
     if (choice == 10) {
-      life->answered(life->beats(), clock_.now(), BeatResult::failed({}), [] {});  // by the throw
+      life->throws(beat, clock_.now());
       throw std::runtime_error{"thrown"};
     }
     if (choice == 11) call_back();
     if (choice == 12) static_cast<void>(context.stop_token());
-    held_.push_back({life, life->beats(), std::move(completion), std::nullopt});
+    held_.push_back({life, beat, std::move(completion), std::nullopt});
     if (choice < 10) answer_last(choice);
   }
 
@@ -198,7 +199,7 @@ class Scene {
   // A call that has not been answered: of a beat, or, without a life, a close.
   struct Held {
     Life* life;
-    std::uint64_t beat;
+    std::size_t beat;
     std::optional<BeatCompletion> beat_completion;
     std::optional<CloseCompletion> close_completion;
   };
@@ -208,7 +209,7 @@ class Scene {
   void on_event(const Registry::EventType& event) {
     const auto found = by_generation_.find(event.generation);
     require(found != by_generation_.end(), "what is told of was started");
-    found->second->told(event.kind == EventKind::ended, event.reason);
+    found->second->told(event.kind == EventKind::ended, event.reason, clock_.now());
     if (is_quiet_ || is_shut_down_) return;
     const std::size_t choice = input_.below(16);
     if (choice == 1) throw std::runtime_error{"thrown"};
@@ -279,7 +280,7 @@ class Scene {
         return;
     }
     require(did_end == runs, "stop says whether it ended something");
-    require(life == nullptr || !life->is_running(), "what was stopped has ended");
+    if (life != nullptr) life->stop_has_returned(did_end, clock_.now());
   }
 
   void run() {
@@ -288,8 +289,8 @@ class Scene {
       if (life.is_running()) longest = std::max(longest, Span{life.options().interval});
     run_for(longest * static_cast<int>(input_.below(40)) / 4);
     if (has_jumped_) return;
-    for (const Life& life : lives_)
-      require(!life.is_overdue(clock_.now()), "what has stalled has ended");
+    for (Life& life : lives_)
+      life.check_not_overdue(clock_.now());
   }
 
   // How far the clock may go on. A shutdown that waits may have taken it further.
@@ -365,6 +366,8 @@ class Scene {
     std::sort(swept.begin(), swept.end());
     std::sort(expected.begin(), expected.end());
     require(swept == expected, "a sweep returns what it ended");
+    for (Life* life : running)
+      if (life->handle().ended() == heartbeat::EndReason::stalled) life->was_swept(clock_.now());
   }
 
   void progress() {
@@ -407,23 +410,19 @@ class Scene {
 
   void check() {
     const heartbeat::Statistics sums = registry_->statistics();
-    std::array<std::uint64_t, 6> ended{};
+    heartbeat::model::Counted counted{.started = lives_.size()};
     std::uint64_t running = 0;
     for (Life& life : lives_) {
       life.check(clock_.now());
       if (const auto reason = life.handle().ended()) {
-        ++ended[static_cast<std::size_t>(*reason)];
+        counted.ends(*reason);
       } else {
         ++running;
       }
     }
-    require(sums.started == lives_.size(), "all starts are counted");
-    require(sums.running == running && registry_->size() == running, "and all that runs");
-    require(sums.ended == ended, "and all ends, each once");
-    require(sums.sent == sums.acknowledged + sums.gone + sums.failed + sums.timed_out + sums.discarded + sums.in_flight,
-            "each beat came to one thing");
+    heartbeat::model::judge_sums(sums, counted, [](const char* what) { require(false, what); });
+    require(sums.running == running && registry_->size() == running, "all that runs is counted");
     require(calls_ <= sums.sent, "what the transport was asked was counted");
-    require(sums.closes_done + sums.closes_failed + sums.closes_skipped <= sums.closes_wanted, "closes add up");
     for (std::size_t key = 0; key < keys; ++key) {
       const bool runs = latest_[key] != nullptr && latest_[key]->is_running();
       require(registry_->contains(static_cast<int>(key)) == runs, "the index knows what runs");

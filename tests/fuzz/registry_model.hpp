@@ -1,22 +1,25 @@
 // SPDX-License-Identifier: BSL-1.0
-// What a naive observer knows of the heartbeats of one registry: of each generation what was asked, sent, answered and
-// told, and what follows from that alone. It knows no wheel, no state machine and no lock, and where the time of an
-// event is not his to know (a beat may have timed out by now, or not yet) he takes either. Read next: registry.cpp.
+// One heartbeat as the fuzzing target knows it: its handle, which is looked at before and after all that happens to it,
+// and the model of a heartbeat, whose first objection ends the process. Where the time of an event is not his to know
+// (a beat may have timed out by now, or not yet) the observer takes either. Read next: ../model/life.hpp, the rules;
+// registry.cpp.
 #pragma once
 
-#include <algorithm>
 #include <chrono>
-#include <cstdint>
+#include <cstddef>
 #include <optional>
 #include <stop_token>
+#include <string>
+#include <string_view>
+#include <utility>
 
-#include <heartbeat/beat_completion.hpp>
 #include <heartbeat/beat_result.hpp>
 #include <heartbeat/end.hpp>
 #include <heartbeat/handle.hpp>
 #include <heartbeat/options.hpp>
 #include <heartbeat/testing/manual_clock.hpp>
 
+#include "../model/life.hpp"
 #include "input.hpp"
 
 namespace heartbeat::fuzz {
@@ -27,6 +30,15 @@ using Handle = HeartbeatHandle<int, ManualClock>;
 using Time = ManualClock::time_point;
 using Span = std::chrono::nanoseconds;
 
+/// Ends the process at the first objection.
+class Strict final : public model::Observer {
+ public:
+  void object(std::string_view guarantee, const model::Life*, model::Time, std::string_view text) override {
+    require(false, (std::string{guarantee} + ": " + std::string{text}).c_str());
+  }
+};
+inline Strict strict;
+
 /// One generation of a key.
 class Life {
  public:
@@ -34,97 +46,74 @@ class Life {
       : options_{options},
         handle_{std::move(handle)},
         tick_{tick},
-        margin_{safety_margin_of(options, tick)},
-        floor_{floor_of(options, tick)},
-        limit_{options.granted_at.value_or(started) + (Span{options.ttl} - margin_)},
-        is_confirmed_{options.granted_at.has_value()},
-        last_progress_{started} {}
+        seen_{strict, model::terms_of(options, tick, started.time_since_epoch()), started.time_since_epoch()} {}
   Life(const Life&) = delete;
   Life& operator=(const Life&) = delete;
 
-  /// Counts how often the heartbeat's token fires.
-  void watch_token() { on_end_.emplace(handle_.stop_token(), Fired{&fired_}); }
+  void watch_token() {
+    seen_.asks_for_token();
+    on_end_.emplace(handle_.stop_token(), Fired{this});
+  }
 
   // --- what was done to it
 
-  void stop_is_asked() { may_be_stopped_ = may_be_stopped_ || is_running(); }
-  void parent_is_cancelled() { may_be_cancelled_ = true; }
-  void is_shut_down() { may_be_shut_down_ = true; }
+  void stop_is_asked() { seen_.may_be_stopped = seen_.may_be_stopped || is_running(); }
+  void stop_has_returned(bool did_end, Time now) {
+    seen_.stop_returned(did_end, !is_running(), false, now.time_since_epoch());
+  }
+  void parent_is_cancelled() { seen_.may_be_cancelled = seen_.is_cancelled = true; }
+  void is_shut_down() { seen_.may_be_shut_down = true; }
+  void was_swept(Time now) { seen_.swept(now.time_since_epoch()); }
   void progress(Time now) {
-    last_progress_ = now;
+    seen_.last_progress = now.time_since_epoch();
     handle_.progress();
   }
 
-  /// A beat is being sent; promptly, if nothing can have kept it waiting since it was due.
-  void sent(Time now, Span timeout, bool is_prompt) {
-    require(is_running(), "no beat is sent of what has ended");
-    require(!may_be_cancelled_, "no beat is sent once the parent's request_stop has returned");
-    require(is_answered_ || now >= deadline_, "one beat is in flight at most");
-    require(!sent_at_ || now - *sent_at_ >= floor_, "no two sends are closer together than the floor");
-    require(!is_prompt || !options_.progress_within || now - last_progress_ <= Span{*options_.progress_within},
-            "no beat is sent without progress");
-    require(timeout > Span{}, "a beat has time for its answer");
-    sent_at_ = now;
-    deadline_ = now + timeout;
-    is_answered_ = false;
-    ++beats_;
+  /// A beat is being sent; promptly, if nothing can have kept it waiting since it was due. Its number.
+  std::size_t sent(Time now, Span timeout, bool is_prompt) {
+    check(now);
+    const model::Time at = now.time_since_epoch();
+    return seen_.sends({.claimed = at, .timeout = timeout, .now = at, .is_prompt = is_prompt});
   }
-
-  [[nodiscard]] std::uint64_t beats() const { return beats_; }
 
   /// The answer to the beat of that number is given; `give` gives it.
   template <class Give>
-  void answered(std::uint64_t beat, Time now, const BeatResult& result, Give give) {
-    const bool may_count = is_running() && beat == beats_ && !is_answered_;
-    const bool counts = may_count && now < deadline_;
-    if (beat == beats_) is_answered_ = true;
-    if (may_count && result.kind() == BeatResult::Kind::gone) may_be_gone_ = true;
-    if (may_count && result.kind() == BeatResult::Kind::failed && !result.retry()) may_be_failed_ = true;
-
+  void answered(std::size_t beat, Time now, const BeatResult& result, Give give) {
+    check(now);
+    const auto counts =
+        seen_.beats[beat].is_answered ? model::Life::Counts::no : seen_.answering(beat, now.time_since_epoch(), result);
     give();
-
-    if (!may_count) return;
-    if (result.kind() == BeatResult::Kind::gone) {
-      require(!counts || handle_.ended() == EndReason::gone, "what is gone has ended");
-    } else if (result.kind() == BeatResult::Kind::failed && !result.retry()) {
-      require(!counts || handle_.ended() == EndReason::failed, "what has failed for good has ended");
-    } else if (const auto ttl = acknowledged_ttl(result)) {
-      acknowledged(*ttl, counts);
-    }
+    seen_.answered(beat, now.time_since_epoch(), result, counts);
+    check(now);
+  }
+  /// The same by an exception, which counts once the call has returned.
+  void throws(std::size_t beat, Time now) {
+    const BeatResult result = BeatResult::failed({});
+    seen_.answered(beat, now.time_since_epoch(), result, seen_.answering(beat, now.time_since_epoch(), result));
   }
 
   /// An event of it is told.
-  void told(bool is_end, EndReason reason) {
-    require(!is_end_told_, "the end is told once, and last");
-    if (!is_end) return;
-    is_end_told_ = true;
-    require(handle_.ended() == reason, "the reason that is told is the handle's");
+  void told(bool is_end, EndReason reason, Time now) {
+    check(now);
+    seen_.told(is_end, reason, now.time_since_epoch());
   }
 
   // --- what must hold
 
-  void check(Time now) {
-    if (const auto reason = handle_.ended()) {
-      require(may_have_ended(*reason, now), "it ended for a reason that there was");
-      require(!reason_ || reason_ == reason, "there is one reason");
-      reason_ = reason;
-      require(!handle_.valid() && handle_.valid_until() == Time::min(), "what has ended is not valid");
-      return;
-    }
-    require(handle_.valid_until() == (is_confirmed_ ? limit_ : Time::min()), "valid until is what the answers say");
-    require(handle_.valid() == (is_confirmed_ && now < limit_), "valid exactly until then");
+  void check(Time now) { seen_.look(model::view_of(handle_), now.time_since_epoch()); }
+
+  /// Nothing but the clock's being somewhere else can have kept it alive until now.
+  void check_not_overdue(Time now) {
+    check(now);
+    seen_.judge_overdue((now - tick_).time_since_epoch());
   }
 
   /// After the registry's death.
-  void check_over(bool has_sink) const {
-    require(handle_.ended().has_value(), "everything ends");
-    require(is_end_told_ == has_sink, "each end is told");
-    require(!on_end_ || fired_ == 1, "each token fires once");
-  }
-
-  /// True if nothing but the clock's being somewhere else can have kept it alive until now.
-  [[nodiscard]] bool is_overdue(Time now) const {
-    return is_running() && options_.on_stall == OnStall::end && now >= limit_ + tick_;
+  void check_over(bool has_sink, Time now) {
+    require(!is_running(), "everything ends");
+    check(now);
+    require(has_sink || !seen_.is_end_told, "nothing is told to nobody");
+    seen_.judge_rest(has_sink, now.time_since_epoch());
   }
 
   [[nodiscard]] bool is_running() const { return !handle_.ended(); }
@@ -133,61 +122,14 @@ class Life {
 
  private:
   struct Fired {
-    int* count;
-    void operator()() const { ++*count; }
+    Life* life;
+    void operator()() const { life->seen_.token_fires(life->is_running(), model::Time{}); }
   };
-
-  [[nodiscard]] std::optional<Span> acknowledged_ttl(const BeatResult& result) const {
-    if (result.kind() != BeatResult::Kind::acknowledged) return std::nullopt;
-    const Span ttl = result.ttl().value_or(options_.ttl);
-    if (ttl <= Span{} || (result.ttl() && ttl >= Span{Duration{Duration::longest}})) return std::nullopt;
-    return ttl;
-  }
-
-  void acknowledged(Span ttl, bool counts) {
-    // A ttl that is shorter than the one asked for leaves half of itself, where the margin would leave less.
-    const Span asked = Span{options_.ttl} - margin_;
-    const Time until =
-        *sent_at_ + (ttl - margin_ >= asked ? ttl - margin_ : std::min(asked, std::max(ttl - margin_, ttl / 2)));
-    if (counts || handle_.valid_until() == until) {
-      require(is_running(), "what is acknowledged lives");
-      limit_ = until;
-      is_confirmed_ = true;
-    }
-  }
-
-  [[nodiscard]] bool may_have_ended(EndReason reason, Time now) const {
-    switch (reason) {
-      case EndReason::stopped: return may_be_stopped_;
-      case EndReason::parent_cancelled: return may_be_cancelled_;
-      case EndReason::gone: return may_be_gone_;
-      case EndReason::failed: return may_be_failed_ || options_.max_consecutive_failures;
-      case EndReason::stalled: return options_.on_stall == OnStall::end && now + tick_ > limit_;
-      case EndReason::shut_down: return may_be_shut_down_;
-    }
-    return false;
-  }
 
   const Options options_;
   Handle handle_;
   const Span tick_;
-  const Span margin_;
-  const Span floor_;
-  Time limit_;  // the end of validity, or of the patience with a first acknowledgement
-  bool is_confirmed_;
-  Time last_progress_;
-  std::optional<Time> sent_at_;
-  Time deadline_{};
-  bool is_answered_ = true;
-  std::uint64_t beats_ = 0;
-  bool may_be_stopped_ = false;
-  bool may_be_cancelled_ = false;
-  bool may_be_gone_ = false;
-  bool may_be_failed_ = false;
-  bool may_be_shut_down_ = false;
-  bool is_end_told_ = false;
-  std::optional<EndReason> reason_;
-  int fired_ = 0;
+  model::Life seen_;
   std::optional<std::stop_callback<Fired>> on_end_;
 };
 

@@ -390,7 +390,7 @@ BOOST_AUTO_TEST_CASE(a_call_whose_cancellation_nobody_could_deliver_yet_does_not
       auto handle = registry.start(7, {.interval = 5s, .ttl = 30s, .first_beat = FirstBeat::now});
       entered.wait();
       clock.advance(20s);  // the beat timeout
-      has_timed_out = eventually([&] { return registry.statistics().timed_out == 1; });
+      has_timed_out = eventually("a beat to time out", [&] { return registry.statistics().timed_out == 1; });
     }
     destroyed.open();
   }};

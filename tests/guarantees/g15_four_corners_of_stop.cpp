@@ -257,7 +257,7 @@ BOOST_AUTO_TEST_CASE(g15_all_who_stop_wait_for_callbacks_that_one_of_them_runs) 
                                   go_on.wait();
                                   has_returned = true;
                                 }};
-  BOOST_TEST(eventually([&] { return beat.ended().has_value(); }));
+  BOOST_TEST(eventually("the end", [&] { return beat.ended().has_value(); }));
   std::atomic<bool> has_ended_it{true};
   std::thread first{[&] { has_ended_it = beat.stop(); }};
   BOOST_TEST(inside.wait());

@@ -42,7 +42,9 @@ BOOST_AUTO_TEST_CASE(g10_a_sink_that_hangs_delays_no_expiry_but_only_its_telling
 
   for (int key = 1; key < 100; ++key)
     monitor.watch(key, 1ms);
-  BOOST_TEST(eventually([&] { return monitor.statistics().expired == 100; }));
+  BOOST_TEST(eventually(
+      "all 100 to expire", [&] { return monitor.statistics().expired == 100; },
+      [&] { return std::to_string(monitor.statistics().expired); }));
   BOOST_TEST(told.count() == 0);
   BOOST_TEST(!monitor.touch(50));
   may_go.open();
@@ -62,7 +64,9 @@ BOOST_AUTO_TEST_CASE(g06_shutdown_says_no_while_the_sink_runs_and_yes_when_it_ha
   for (int key = 0; key < 10; ++key)
     monitor.watch(key, 1ms);
   BOOST_TEST(has_come.wait());
-  BOOST_TEST(eventually([&] { return monitor.statistics().expired == 10; }));
+  BOOST_TEST(eventually(
+      "all 10 to expire", [&] { return monitor.statistics().expired == 10; },
+      [&] { return std::to_string(monitor.statistics().expired); }));
 
   BOOST_TEST(!monitor.shutdown(1ms));
   may_go.open();
@@ -89,7 +93,8 @@ BOOST_AUTO_TEST_CASE(g06_the_destructor_waits_for_the_sink) {
   BOOST_TEST(has_come.wait());
   std::atomic<bool> has_begun{false};
   std::jthread opener{[&] {
-    has_begun = eventually([&] { return forgotten.expired(); });  // the destructor has forgotten what was watched
+    has_begun = eventually("the watched to be forgotten",
+                           [&] { return forgotten.expired(); });  // the destructor has forgotten what was watched
     may_go.open();
   }};
 

@@ -35,6 +35,8 @@
 #include <heartbeat/testing/scripted_transport.hpp>
 #include <heartbeat/transports/function.hpp>
 
+#include "../waiting.hpp"
+
 namespace heartbeat::guarantees {
 
 using namespace std::chrono_literals;  // NOLINT
@@ -114,10 +116,11 @@ class Door {
     changed_.notify_all();
   }
 
-  /// False if it was not opened within the limit.
-  bool wait() {
+  /// Waits until it is opened, by what `what` says.
+  testing::Waited wait(std::string_view what = "a door to be opened") {
     std::unique_lock lock{mutex_};
-    return changed_.wait_for(lock, generous, [this] { return is_open_; });
+    return testing::wait_on(
+        changed_, lock, what, [this] { return is_open_; }, testing::nothing_else, generous);
   }
 
   [[nodiscard]] bool is_open() const {
@@ -145,10 +148,12 @@ class Tally {
     return count_;
   }
 
-  /// False if the count did not reach `wanted` within the limit.
-  bool reaches(int wanted) {
+  /// Waits until the count has reached `wanted`.
+  testing::Waited reaches(int wanted, std::string_view what = "a count") {
     std::unique_lock lock{mutex_};
-    return changed_.wait_for(lock, generous, [&] { return count_ >= wanted; });
+    return testing::wait_on(
+        changed_, lock, std::string{what} + " of " + std::to_string(wanted), [&] { return count_ >= wanted; },
+        [this] { return std::to_string(count_); }, generous);
   }
 
  private:
@@ -177,16 +182,7 @@ template <class Fn>
   return done.wait_for(generous) == std::future_status::ready;
 }
 
-/// True once `done()` is, for what no callback tells; false if it is not within the limit.
-template <class Done>
-[[nodiscard]] bool eventually(Done done) {
-  const auto limit = BootClock::now() + generous;
-  while (!done()) {
-    if (BootClock::now() > limit) return false;
-    std::this_thread::yield();
-  }
-  return true;
-}
+using testing::eventually;
 
 using AsyncBeat = std::function<void(const int&, const BeatContext&, BeatCompletion)>;
 using BlockingBeat = std::function<BeatResult(const int&, const BeatContext&)>;

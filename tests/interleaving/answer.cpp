@@ -109,7 +109,8 @@ BOOST_AUTO_TEST_CASE(it_frees_a_credit_that_another_shard_waits_for) {
                     {"starter", [&] { b.emplace(world.start(name_in(1))); }}});
 
     world.comes_to_rest();
-    if (world.server.watch.life(b->number).beats == 0 && world.server.calls.empty()) schedule.fail("b never beat");
+    if (world.server.watch.life(b->number).beats.size() == 0 && world.server.calls.empty())
+      schedule.fail("b never beat");
   });
 }
 
@@ -122,7 +123,7 @@ BOOST_AUTO_TEST_CASE(a_stop_frees_a_credit_that_another_shard_waits_for) {
     world.together({{"stopper", [&] { world.stop(a); }}, {"starter", [&] { b.emplace(world.start(name_in(1))); }}});
 
     world.comes_to_rest();
-    if (world.server.watch.life(b->number).beats == 0) schedule.fail("b never beat");
+    if (world.server.watch.life(b->number).beats.size() == 0) schedule.fail("b never beat");
   });
 }
 
@@ -153,7 +154,7 @@ BOOST_AUTO_TEST_CASE(the_next_heartbeat_waits_for_the_answer_to_the_close) {
 
     world.comes_to_rest();
     if (!is_closed || second->handle.ended()) schedule.fail("the close was not asked for, or the second one ended");
-    if (world.server.watch.life(1).beats != 1) schedule.fail("the second one does not beat");
+    if (world.server.watch.life(1).beats.size() != 1) schedule.fail("the second one does not beat");
     second->handle = {};
     while (auto close = world.server.next_close())
       close->completion({});
@@ -185,7 +186,7 @@ BOOST_AUTO_TEST_CASE(a_blocking_call_returns_while_its_key_is_started_again) {
                      }}});
 
     world.comes_to_rest();
-    if (world.server.watch.life(1).beats != 1) schedule.fail("the second one has not beaten");
+    if (world.server.watch.life(1).beats.size() != 1) schedule.fail("the second one has not beaten");
   });
 }
 
@@ -203,7 +204,7 @@ BOOST_AUTO_TEST_CASE(blocking_calls_of_many_are_all_made_by_one_lane) {
 
     world.comes_to_rest();
     for (const auto& beat : beats)
-      if (world.server.watch.life(beat->number).beats != 1) schedule.fail("one has not beaten");
+      if (world.server.watch.life(beat->number).beats.size() != 1) schedule.fail("one has not beaten");
   });
 }
 

@@ -58,7 +58,7 @@ BOOST_AUTO_TEST_CASE(cancelled_before_the_start_it_keeps_the_child_from_beating)
 
     world.comes_to_rest();
     if (beat->handle.ended() != EndReason::parent_cancelled) schedule.fail("the child was not cancelled");
-    if (world.server.watch.life(0).beats != 0) schedule.fail("the child has beaten");
+    if (world.server.watch.life(0).beats.size() != 0) schedule.fail("the child has beaten");
   });
 }
 
@@ -69,12 +69,12 @@ BOOST_AUTO_TEST_CASE(cancelled_it_keeps_its_children_from_beating) {
     World world{schedule, {.workers = 2, .pool = 1, .timers = 4}};
     std::stop_source parent;
     auto beat = world.start(1, child_of(parent));
-    int beats = 0;  // when the parent had been cancelled
+    std::size_t beats = 0;  // when the parent had been cancelled
 
     world.together({{"canceller",
                      [&] {
                        parent.request_stop();
-                       beats = world.server.watch.life(0).beats;
+                       beats = world.server.watch.life(0).beats.size();
                      }},
                     {"server", [&] {
                        while (auto call = world.server.next_call())
@@ -83,7 +83,7 @@ BOOST_AUTO_TEST_CASE(cancelled_it_keeps_its_children_from_beating) {
 
     world.comes_to_rest();
     if (!beat.handle.ended()) schedule.fail("the child runs on");
-    if (world.server.watch.life(0).beats > beats + 1) schedule.fail("beats after the parent was cancelled");
+    if (world.server.watch.life(0).beats.size() > beats + 1) schedule.fail("beats after the parent was cancelled");
   });
 }
 

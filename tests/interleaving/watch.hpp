@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: BSL-1.0
 // Sees every callback and every return of a call that promises something, and breaks the schedule off where a promise
-// is not kept. Read next: world.hpp.
+// is not kept. What it makes of each heartbeat by itself is the model's (../model/life.hpp): of all that this one can
+// say, in a schedule where other threads have done something that nobody has seen yet, only the order of things is
+// certain. Read next: world.hpp.
 //
 // What it checks, at each callback:
-//   G1   at most one beat of a heartbeat is in flight
-//   G2   after a stop that waits has returned, no callback of that heartbeat but its `ended` runs (G15)
-//   G3   `ended` is told once, and is the last thing that a heartbeat says
+//   G1   at most one beat of a heartbeat is in flight (the model)
+//   G2   after a stop that waits has returned, no callback of that heartbeat but its `ended` runs (G15; the model)
+//   G3   `ended` is told once, for the reason it ended for, and is the last thing that a heartbeat says (the model)
 //   G4   no user code runs under a lock
 //   G6   after a shutdown that was done, and after the destructor, no user code runs
 #pragma once
@@ -15,7 +17,9 @@
 #include <deque>
 #include <stop_token>
 #include <string>
+#include <string_view>
 
+#include "../model/life.hpp"
 #include "scheduled_threading.hpp"
 
 // The threading is chosen; what follows uses it.
@@ -26,26 +30,25 @@ namespace heartbeat::interleaving {
 
 enum class Callback { beat, blocking_beat, close, call_token, token, state_event, end_event };
 
-/// One heartbeat, as it was seen from outside.
-struct Life {
+/// One heartbeat, as it was seen from outside: any end may come at any moment.
+struct Life : model::Life {
+  Life(model::Observer& observer, std::size_t its_number) : model::Life{observer, {}, {}}, number{its_number} {
+    may_be_gone = may_fail = may_be_cancelled = may_be_stopped = may_be_shut_down = true;
+  }
+
+  std::size_t number;
   bool is_refused = false;
-  int running = 0;          // callbacks that stop waits for
-  int stops = 0;            // that returned true
-  bool is_stopped = false;  // a stop that waits has returned
-  int ends = 0;             // that were told
+  int running = 0;  // callbacks that stop waits for
   EndReason reason{};
-  int beats = 0;
-  bool is_in_flight = false;
-  std::int64_t deadline = 0;  // of the beat in flight
 };
 
 /// Lives, numbered from 0 in the order of their starts.
-class Watch {
+class Watch final : public model::Observer {
  public:
   Watch(Scheduler& schedule, const std::int64_t& now) : schedule_{schedule}, now_{now} {}
 
   std::size_t begin() {
-    lives_.emplace_back();
+    lives_.emplace_back(*this, lives_.size());
     return lives_.size() - 1;
   }
   [[nodiscard]] Life& life(std::size_t number) { return lives_.at(number); }
@@ -54,22 +57,22 @@ class Watch {
   [[noreturn]] void fail(std::size_t number, const std::string& what) noexcept {
     schedule_.fail("heartbeat " + std::to_string(number) + ": " + what);
   }
+  void object(std::string_view guarantee, const model::Life* life, model::Time, std::string_view text) override {
+    fail(static_cast<const Life*>(life)->number, std::string{guarantee} + ": " + std::string{text});
+  }
 
   /// A call of the user's code begins. A blocking beat has its token.
   void enter(std::size_t number, Callback kind, const std::stop_token& token = {}) noexcept {
     Life& one = life(number);
     if (self->locks != 0) fail(number, "user code runs under a lock");
     if (is_shut_down_) fail(number, "user code runs after shutdown");
-    const bool is_waited_for = waits_for(kind);
-    if (one.is_stopped && is_waited_for) fail(number, "a callback runs after stop has returned");
-    if (one.is_stopped && kind == Callback::blocking_beat && !token.stop_requested()) {
+    if (one.is_stopped() && kind == Callback::blocking_beat && !token.stop_requested()) {
       fail(number, "a beat begins after stop, and is not cancelled");
     }
-    if (one.ends != 0 && (is_waited_for || kind == Callback::end_event)) fail(number, "`ended` was not the last");
+    if (waits_for(kind)) one.begins(now());
     if (kind == Callback::end_event && one.running != 0) fail(number, "its end is told while a callback of it runs");
-    one.running += is_waited_for ? 1 : 0;
+    one.running += waits_for(kind) ? 1 : 0;
     ++running_;
-    if (kind == Callback::end_event) ++one.ends;
   }
 
   void leave(std::size_t number, Callback kind) noexcept {
@@ -77,22 +80,30 @@ class Watch {
     --running_;
   }
 
-  /// In flight is a beat from its claim on, until it is answered or times out, which may be before the call is made.
-  void sends(std::size_t number, std::int64_t claimed, std::int64_t timeout) noexcept {
+  /// In flight is a beat from its claim on, until it is answered or times out, which may be before the call is made. It
+  /// may have been claimed before an end that was only asked for; a stop that waits waits for it, unless it blocks:
+  /// then the call is made, cancelled.
+  std::size_t sends(std::size_t number, Callback kind, std::int64_t claimed, std::int64_t timeout) noexcept {
     Life& one = life(number);
-    ++one.beats;
-    if (claimed + timeout <= now_) return;
-    if (one.is_in_flight && one.deadline > now_) fail(number, "two beats are in flight");
-    one.is_in_flight = true;
-    one.deadline = claimed + timeout;
+    return one.sends({.claimed = model::Time{claimed},
+                      .timeout = model::Span{timeout},
+                      .now = now(),
+                      .may_outlast_end = kind == Callback::blocking_beat || !one.is_stopped()});
   }
+  /// From now on it may be in flight no more.
+  void answers(std::size_t number, std::size_t beat) noexcept { life(number).beats.at(beat).is_being_answered = true; }
 
   void stop_returned(std::size_t number, bool did_end) noexcept {
     Life& one = life(number);
-    if ((one.stops += did_end ? 1 : 0) > 1) fail(number, "two calls of stop said that they ended it");
-    if (detail::CallbackFrame::is_inside()) return;
-    if (one.running != 0) fail(number, "stop returned while a callback of it runs");
-    one.is_stopped = true;
+    const bool waited = !detail::CallbackFrame::is_inside();
+    one.stop_returned(did_end, true, waited, now());
+    if (waited && one.running != 0) fail(number, "stop returned while a callback of it runs");
+  }
+
+  /// To be told before its sink is called.
+  void told_end(std::size_t number, EndReason reason) noexcept {
+    life(number).reason = reason;
+    life(number).told(true, reason, now());
   }
 
   /// Nothing may run any more.
@@ -107,6 +118,8 @@ class Watch {
   static bool waits_for(Callback kind) noexcept {
     return kind == Callback::beat || kind == Callback::token || kind == Callback::state_event;
   }
+
+  [[nodiscard]] model::Time now() const noexcept { return model::Time{now_}; }
 
   Scheduler& schedule_;
   const std::int64_t& now_;

@@ -23,6 +23,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "../model/sums.hpp"
 #include "explore.hpp"
 #include "virtual_executor.hpp"
 #include "watch.hpp"
@@ -76,7 +77,7 @@ namespace heartbeat::interleaving {
 template <class Completion>
 struct Call {
   std::size_t heartbeat;
-  int number;  // among the beats of its heartbeat
+  std::size_t number;  // among the beats of its heartbeat
   Completion completion;
 };
 
@@ -86,19 +87,20 @@ struct Server {
 
   void beat(const Session& session, const BeatContext& context, BeatCompletion&& completion) {
     const SeenCallback seen{watch, session.heartbeat, Callback::beat};
-    watch.sends(session.heartbeat, VirtualClock::last_reading, context.timeout().count());
+    const std::size_t number =
+        watch.sends(session.heartbeat, Callback::beat, VirtualClock::last_reading, context.timeout().count());
     if (on_beat) on_beat(session.heartbeat, context);
-    calls.push_back({session.heartbeat, watch.life(session.heartbeat).beats, std::move(completion)});
+    calls.push_back({session.heartbeat, number, std::move(completion)});
     schedule.tell(&calls);
     if (answers_at_once) answer(BeatResult::acknowledged());
   }
 
   BeatResult blocking_beat(const Session& session, const BeatContext& context) {
     const SeenCallback seen{watch, session.heartbeat, Callback::blocking_beat, context.stop_token()};
-    watch.sends(session.heartbeat, VirtualClock::last_reading, context.timeout().count());
+    const std::size_t number =
+        watch.sends(session.heartbeat, Callback::blocking_beat, VirtualClock::last_reading, context.timeout().count());
     if (on_beat) on_beat(session.heartbeat, context);
-    Life& life = watch.life(session.heartbeat);
-    life.is_in_flight = false;
+    watch.answers(session.heartbeat, number);
     return BeatResult::acknowledged();
   }
 
@@ -113,8 +115,7 @@ struct Server {
   std::optional<Call<CloseCompletion>> next_close() { return next_of(closes); }
 
   void answer(Call<BeatCompletion>& call, BeatResult result) {
-    Life& life = watch.life(call.heartbeat);
-    if (life.beats == call.number) life.is_in_flight = false;
+    watch.answers(call.heartbeat, call.number);
     point("answers");
     call.completion(std::move(result));
   }
@@ -217,8 +218,8 @@ class BasicWorld {
     schedule.rest();
     threads.reset();
     for (std::size_t i = 0; i < server.watch.lives().size(); ++i)
-      if (const Life& life = server.watch.life(i); life.ends != (life.is_refused ? 0 : 1))
-        server.watch.fail(i, "told to have ended " + std::to_string(life.ends) + " times");
+      if (const Life& life = server.watch.life(i); life.is_end_told == life.is_refused)
+        server.watch.fail(i, life.is_refused ? "refused, and told to have ended" : "its end was not told");
     if (keys_ != 0) schedule.fail("keys are left: records were not freed");
     if (server.transports != 0) schedule.fail("the policies were not destroyed");
   }
@@ -315,24 +316,12 @@ class BasicWorld {
  private:
   void check() {
     const Statistics sums = registry->statistics();
-    std::uint64_t ended = 0;
-    for (const std::uint64_t count : sums.ended)
-      ended += count;
-    std::uint64_t started = 0;
-    std::uint64_t told = 0;
-    std::array<std::uint64_t, std::tuple_size_v<decltype(sums.ended)>> told_for{};
+    model::Counted told;
     for (const Life& life : server.watch.lives()) {
-      started += life.is_refused ? 0 : 1;
-      told += static_cast<std::uint64_t>(life.ends);
-      if (life.ends != 0) ++told_for[static_cast<std::size_t>(life.reason)];
+      told.started += life.is_refused ? 0 : 1;
+      if (life.is_end_told) told.ends(life.reason);
     }
-    if (sums.started != started) schedule.fail("a start was not counted");
-    if (sums.started != sums.running + ended) schedule.fail("started is not running + ended");
-    if (told != ended) schedule.fail("an end was not told, and nobody will tell it");
-    if (told_for != sums.ended) schedule.fail("counted ends have other reasons than told ones");
-    if (sums.sent != sums.acknowledged + sums.gone + sums.failed + sums.timed_out + sums.discarded + sums.in_flight) {
-      schedule.fail("sent is not the sum of what came of it");
-    }
+    model::judge_sums(sums, told, [this](const char* what) { schedule.fail(what); });
     if (sums.in_flight + server.closes.size() >= most_in_flight_) return;
     for (const auto& status : registry->snapshot())
       if (status.state == HeartbeatState::ready)
@@ -342,8 +331,8 @@ class BasicWorld {
   template <class E>
   void told(const E& event) {
     const bool is_end = event.kind == EventKind::ended;
+    if (is_end) server.watch.told_end(event.key.heartbeat, event.reason);
     const SeenCallback seen{server.watch, event.key.heartbeat, is_end ? Callback::end_event : Callback::state_event};
-    if (is_end) server.watch.life(event.key.heartbeat).reason = event.reason;
     if (server.on_event) server.on_event(event.key.heartbeat, event.kind);
   }
 

@@ -12,11 +12,15 @@
 #include <redis_lock/lock.hpp>
 #include <redis_lock/redis.hpp>
 #include <string>
+#include <string_view>
 #include <system_error>
+
+#include <boost/test/unit_test.hpp>
 
 #include <heartbeat/end.hpp>
 
 #include "../servers/redis_server.hpp"
+#include "../waiting.hpp"
 
 namespace heartbeat {
 
@@ -57,6 +61,8 @@ class Told {
   redis_lock::Registry::Sink sink() {
     return [this](const redis_lock::Registry::EventType& event) {
       const std::lock_guard lock{mutex_};
+      told_ +=
+          std::string{to_string(event.kind)} + (event.text.empty() ? "" : " '" + std::string{event.text} + "'") + ' ';
       if (event.kind == EventKind::ended) end_.emplace(Ended{event.reason, event.error, std::string{event.text}});
       changed_.notify_all();
     };
@@ -70,21 +76,24 @@ class Told {
 
   /// The last end that was told; none if none came in time.
   std::optional<Ended> ended() {
-    eventually([this] { return end_.has_value(); });
+    const testing::Waited has_come = eventually("an end", [this] { return end_.has_value(); });
+    if (!has_come) BOOST_TEST_MESSAGE(has_come.message());
     const std::lock_guard lock{mutex_};
     return end_;
   }
 
-  /// Looks at the condition whenever something was told; false if it did not become true in time.
-  bool eventually(const std::function<bool()>& condition) {
+  /// Looks at the condition, which `what` puts in words, whenever something was told.
+  testing::Waited eventually(std::string_view what, const std::function<bool()>& condition) {
     std::unique_lock lock{mutex_};
-    return changed_.wait_for(lock, patience, condition);
+    return testing::wait_on(
+        changed_, lock, what, condition, [this] { return told_; }, patience);
   }
 
  private:
   std::mutex mutex_;
   std::condition_variable changed_;
   std::optional<Ended> end_;  // by mutex_
+  std::string told_;          // the same: all of it, in words
 };
 
 /// The reason; none if it never came.

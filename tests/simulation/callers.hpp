@@ -197,7 +197,7 @@ inline void World::stop_by_key() {
   trace("stop " + std::to_string(id));
   const bool did_end = waits ? subject_->stop(id) : subject_->request_stop(id);
   if (is_seen && did_end != (running != nullptr)) model_.object("G15", running, now(), "stop by key is wrong");
-  if (running != nullptr && did_end) model_.stopped(*running, true, true);
+  if (running != nullptr && did_end) model_.stopped(*running, true, true, now());
   if (!is_over_) look_at_all();
 }
 
@@ -212,7 +212,7 @@ inline void World::stop_by_handle(bool wait) {
   const bool did_end = wait ? handle->stop() : handle->request_stop();
   if (did_end && was_ended) model_.object("G3", &life, now(), "stop says true a second time");
   Handle* const still = handle_of(owner);  // a callback may have destroyed it
-  model_.stopped(life, did_end, still == nullptr || still->ended().has_value());
+  model_.stopped(life, did_end, still == nullptr || still->ended().has_value(), now());
   if (still != nullptr && still->stop()) model_.object("G15", &life, now(), "stop says true twice");
 }
 
@@ -307,14 +307,10 @@ inline void World::ask_for_token() {
   Handle* const handle = handle_of(owner);
   if (handle == nullptr || model_.life({0, owner}).has_token) return;
   Life& life = model_.life({0, owner});
-  life.has_token = true;
-  const bool was_told = life.is_end_told;
-  held_[owner].when_ended.emplace(handle->stop_token(), [this, &life, was_told] {
-    if (life.token_fired) model_.object("G3", &life, now(), "its token fired twice");
-    life.token_fired = true;
+  life.asks_for_token();
+  held_[owner].when_ended.emplace(handle->stop_token(), [this, &life] {
     const Handle* mine = is_over_ ? nullptr : handle_of(life.key.owner);
-    if (mine != nullptr && !mine->ended()) model_.object("G16", &life, now(), "its token fired, and it runs");
-    if (life.is_end_told && !was_told) model_.object("G3", &life, now(), "its token fired after its end was told");
+    life.token_fires(mine != nullptr && !mine->ended(), now());
     inside_callback("a stop callback ran after the registry was destroyed");
   });
 }

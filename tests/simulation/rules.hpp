@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
-// The model's judgements about time: when a beat may and must be sent, and when a heartbeat may and must end. Included
-// by model.hpp.
+// The model's judgements that need the whole world: what other calls there are, when a beat must be sent, and when a
+// heartbeat may be late to end. Included by model.hpp.
 #pragma once
 
 #include "model.hpp"
@@ -13,21 +13,11 @@ inline bool Model::is_predictable(const Life& life) const {
          !life.was_stuck && !life.is_stuck();
 }
 
-inline void Model::judge_send(const Life& life, Time now) {
-  if (is_shut_down_) object("G6", &life, now, "a beat after the registry was shut down");
-  if (life.ended) object("G2", &life, now, "a beat after the end");
-  if (life.is_cancelled) object("G11", &life, now, "a beat after the parent was cancelled");
+inline void Model::judge_other_calls(const Life& life, Time now) {
   for (const SentClose& close : closes_) {
     if (close.id == life.key.id && close.owner != life.key.owner && !close.is_answered && now < close.deadline)
       object("F15", &life, now, "a beat while the same key's previous session is being closed");
   }
-  if (life.is_gated() && !plan_.is_limited() && now - life.last_progress > Span{*life.options.progress_within}) {
-    object("F40", &life, now, "a beat though its owner shows no progress");
-  }
-  if (life.beats.empty()) return;
-  const SentBeat& last = life.beats.back();
-  if (last.fate == SentBeat::Fate::open && now < last.deadline) object("G1", &life, now, "two beats in flight");
-  if (now - last.sent < life.floor) object("G17", &life, now, "two sends closer together than the floor");
 }
 
 inline void Model::judge_in_flight(const Life& life, Time now) {
@@ -59,7 +49,7 @@ inline void Model::judge_phase(Life& life, Time now) {
   if (!life.phase || last.fate != SentBeat::Fate::acknowledged || now == away_to_) return;
   const Span off = (now - *life.phase) % life.interval();
   const bool is_on_grid = off < 2 * tick() || off > life.interval() - 2 * tick();
-  const bool is_held_off = now == last.decided || now <= up(last.sent + life.floor);
+  const bool is_held_off = now == last.decided || now <= up(last.sent + life.terms.floor);
   if (!is_on_grid && !is_held_off) object("G7", &life, now, "a regular beat off its grid");
 }
 
@@ -73,9 +63,7 @@ inline void Model::judge_waiting(Life& life, Time now) {
     }
   }
   life.was_stuck = life.was_stuck || life.is_stuck();
-  if (!life.keeps_beating() && !life.is_unsure && now >= life.limit() && !may_be_in_grace(life, now)) {
-    object("G16", &life, now, "runs after its validity has ended");
-  }
+  if (!may_be_in_grace(life, now)) life.judge_overdue(now);
   if (life.is_cancelled) object("G11", &life, now, "runs though its parent was cancelled");
   if (life.group >= 0 && has_failed(life.group))
     object("F25", &life, now, "runs though another of its group has failed");
@@ -88,10 +76,10 @@ inline void Model::judge_waiting(Life& life, Time now) {
   } else if (last.fate == SentBeat::Fate::acknowledged) {
     const bool was_retry =
         life.beats.size() > 1 && life.beats[life.beats.size() - 2].fate != SentBeat::Fate::acknowledged;
-    const Span held_off = was_retry ? life.floor : life.interval() / 2;  // by the floor
+    const Span held_off = was_retry ? life.terms.floor : life.interval() / 2;  // by the floor
     latest = std::max(last.decided, last.sent + life.interval() + held_off) + 2 * tick();
   } else {
-    latest = std::max(last.decided + Span{life.options.backoff.maximum}, last.sent + life.floor) + 2 * tick();
+    latest = std::max(last.decided + Span{life.options.backoff.maximum}, last.sent + life.terms.floor) + 2 * tick();
   }
   if (now > latest) object("G7", &life, now, "no beat though one is due");
 }
@@ -105,34 +93,7 @@ inline bool Model::may_be_in_grace(const Life& life, Time now) const {
   if (life.beats.empty()) return now <= back;
   const SentBeat& last = life.beats.back();
   if (last.fate == SentBeat::Fate::open) return now <= up(last.deadline);
-  return now <= up(back + life.floor);
-}
-
-inline void Model::judge_end(Life& life, EndReason reason, Time now) {
-  switch (reason) {
-    case EndReason::stopped:
-      if (!life.may_be_stopped) object("G3", &life, now, "ended as stopped, and nobody had asked for it");
-      return;
-    case EndReason::shut_down:
-      if (!is_shut_down_) object("G3", &life, now, "ended as shut down, and the registry is open");
-      return;
-    case EndReason::parent_cancelled:
-      if (!life.may_be_cancelled && (life.group < 0 || !has_failed(life.group)))
-        object("G11", &life, now, "ended with its parent, which was not cancelled");
-      return;
-    case EndReason::gone:
-      if (!life.may_be_gone) object("G5", &life, now, "gone, and no answer said so");
-      return;
-    case EndReason::failed:
-      if (!life.may_fail && !life.options.max_consecutive_failures) {
-        object("F26", &life, now, "failed for good, and no answer said so");
-      }
-      return;
-    case EndReason::stalled: break;
-  }
-  if (life.keeps_beating()) object("G16", &life, now, "stalled though it was to go on");
-  if (!life.is_unsure && now < down(life.limit())) object("G16", &life, now, "stalled while it was valid");
-  judge_attempts(life, now);
+  return now <= up(back + life.terms.floor);
 }
 
 // Every attempt it was owed came; after a gap, at least one fresh beat.
@@ -154,9 +115,7 @@ inline void Model::settle(Time now) {
   for (Life& life : lives_) {
     if (life.generation == 0) continue;
     if (!life.ended) judge_waiting(life, now);
-    if (life.ended && !life.is_end_told) object("G3", &life, now, "its end was not told");
-    if (life.ended && life.has_token && !life.token_fired)
-      object("G16", &life, now, "ended, and its token has not fired");
+    life.judge_rest(true, now);
   }
 }
 

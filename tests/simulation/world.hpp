@@ -294,37 +294,18 @@ inline void World::look_at(int owner) {
   const Handle* handle = handle_of(owner);
   Life& life = model_.life({0, owner});
   if (handle == nullptr || handle->generation() != life.generation) return;
-  View view;
-  view.ended = handle->ended();
-  if (handle->valid_until() != testing::ManualClock::time_point::min()) {
-    view.valid_until = handle->valid_until().time_since_epoch();
-  }
-  model_.look(life, view, now());
+  model_.look(life, model::view_of(*handle), now());
   const bool is_valid = life.valid_until && !life.ended && now() < *life.valid_until;
-  if (handle->valid() != is_valid) model_.object("G16", &life, now(), is_valid ? "not valid" : "valid");
   if (is_valid && broken_.count(owner) == 0 && !server_.keeps(life.key.id, owner, now())) {
     model_.object("G9", &life, now(), "valid, and the server keeps it no longer");
   }
 }
 
 inline void World::check_sums() {
-  const Statistics s = subject_->statistics();
-  std::uint64_t ended = 0;
-  for (const std::uint64_t count : s.ended)
-    ended += count;
-  const auto check = [&](bool holds, const char* what) {
-    if (!holds) model_.object("sums", nullptr, now(), what);
-  };
-  check(s.started == s.running + ended, "started is not running + ended");
-  check(s.running == subject_->size(), "running is not size()");
-  check(s.sent == s.acknowledged + s.gone + s.failed + s.timed_out + s.discarded + s.in_flight, "sent does not add up");
-  check(s.in_flight <= s.in_flight_limit, "more in flight than the limit");
-  check(s.closes_wanted >= s.closes_done + s.closes_failed + s.closes_skipped, "closes do not add up");
-  check(s.started == model_.count_started(), "started is not what was started");
-  for (const EndReason reason : {EndReason::stopped, EndReason::parent_cancelled, EndReason::gone, EndReason::failed,
-                                 EndReason::stalled, EndReason::shut_down}) {
-    check(s.ended_for(reason) == model_.count_ended(reason), "the ends of a reason are not those that were seen");
-  }
+  const Statistics sums = subject_->statistics();
+  const auto object = [&](const char* what) { model_.object("sums", nullptr, now(), what); };
+  model::judge_sums(sums, model_.counted(), object);
+  if (sums.running != subject_->size()) object("running is not size()");
 }
 
 inline void World::every(Span about, std::function<void()> fn) {

@@ -6,6 +6,7 @@
 #include <functional>
 #include <optional>
 #include <stop_token>
+#include <string>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -16,6 +17,7 @@
 #include <heartbeat/registry.hpp>
 #include <heartbeat/transports/function.hpp>
 
+#include "../waiting.hpp"
 #include "load.hpp"
 
 BOOST_AUTO_TEST_SUITE(groups_and_parents)
@@ -36,12 +38,22 @@ constexpr int members = 6;
 struct Scene {
   AnsweringThread answers;
   std::atomic<std::uint64_t> started{0};
+  std::atomic<int> ended_groups{0};
+  std::atomic<int> fired{0};  // tokens that were waited for
   Ends ends;
   Registry registry{heartbeat::FunctionTransport<AsyncBeat>{
                         [this](const int&, const heartbeat::BeatContext&, heartbeat::BeatCompletion completion) {
                           answers.put(std::move(completion));
                         }},
                     [this](const Registry::EventType& event) { ends.note(event); }};
+
+  // What has come of it, for whoever waits in vain.
+  std::string seen() {
+    const heartbeat::Statistics sums = registry.statistics();
+    return std::to_string(ended_groups) + " groups that ended, " + std::to_string(fired) + " tokens that fired, " +
+           std::to_string(sums.started) + " starts, " + std::to_string(sums.running) + " that run, " +
+           std::to_string(sums.in_flight) + " beats in flight";
+  }
 
   // How many members the group got.
   int fill(Group& group, int first_key) {
@@ -67,6 +79,7 @@ struct Scene {
 
 BOOST_AUTO_TEST_CASE(each_group_ends_as_one_and_wakes_whoever_waits) {
   Scene scene;
+  const heartbeat::testing::MustEnd in_time{"every group to end", [&] { return scene.seen(); }};
   std::atomic<int> wrong{0};
 
   on_threads(threads, [&](int thread) {
@@ -77,6 +90,7 @@ BOOST_AUTO_TEST_CASE(each_group_ends_as_one_and_wakes_whoever_waits) {
       if (n % 3 == 0) scene.registry.stop(first_key);  // a member less is no failure
       if (n % 5 == 0) group.stop();
       const auto first = group.wait();  // sooner or later the server forgets one of them
+      ++scene.ended_groups;
       const auto all = group.failures();
       const bool is_right = group.size() == 0 && first.has_value() == !all.empty() &&
                             (!first || first->generation == all.front().generation) &&
@@ -91,6 +105,8 @@ BOOST_AUTO_TEST_CASE(each_group_ends_as_one_and_wakes_whoever_waits) {
 
 BOOST_AUTO_TEST_CASE(parents_are_cancelled_in_the_middle_of_starts) {
   Scene scene;
+  const heartbeat::testing::MustEnd in_time{"every group to end, and every token to fire",
+                                            [&] { return scene.seen(); }};
   std::atomic<int> survivors{0};
 
   for (int n = 0; n < groups * rounds(); ++n) {
@@ -102,6 +118,7 @@ BOOST_AUTO_TEST_CASE(parents_are_cancelled_in_the_middle_of_starts) {
         Group group{scene.registry, parent.get_token()};
         scene.fill(group, first_key);
         static_cast<void>(group.wait());
+        ++scene.ended_groups;
         survivors += static_cast<int>(group.size());
         return;
       }
@@ -119,6 +136,7 @@ BOOST_AUTO_TEST_CASE(parents_are_cancelled_in_the_middle_of_starts) {
                                         has_fired.notify_all();
                                       }};
         has_fired.wait(false);
+        ++scene.fired;
         survivors += handle.ended() ? 0 : 1;
       }
     });

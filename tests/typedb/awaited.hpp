@@ -1,23 +1,25 @@
 // SPDX-License-Identifier: BSL-1.0
-// A value that another thread will bring: what these tests wait for, instead of sleeping. The limit is generous, as it
-// only ends tests that have failed already.
+// A value that another thread will bring: what these tests wait for, instead of sleeping. Read next: waiting.hpp,
+// beside this room, for waits that bring no value.
 #pragma once
 
-#include <chrono>
 #include <condition_variable>
+#include <cstddef>
 #include <deque>
 #include <mutex>
 #include <optional>
 #include <stdexcept>
+#include <string>
+#include <string_view>
 #include <system_error>
 #include <utility>
 
 #include <heartbeat/beat_completion.hpp>
 #include <heartbeat/beat_result.hpp>
 
-namespace heartbeat::testing {
+#include "../waiting.hpp"
 
-inline constexpr std::chrono::seconds generous_limit{60};
+namespace heartbeat::testing {
 
 /// Values brought one by one, taken in their order.
 template <class T>
@@ -25,15 +27,16 @@ class Awaited {
  public:
   void bring(T value) {
     const std::scoped_lock lock{mutex_};
+    ++count_;
     values_.push_back(std::move(value));
     brought_.notify_all();
   }
 
-  /// Waits for the next one. Throws if none comes.
-  T next() {
+  /// Waits for the next one, which `what` puts in words. Throws if none comes.
+  T next(std::string_view what = "a value from another thread") {
     std::unique_lock lock{mutex_};
     if (!brought_.wait_for(lock, generous_limit, [&] { return !values_.empty(); })) {
-      throw std::runtime_error{"what the test waits for did not happen"};
+      throw std::runtime_error{not_in_time(what, std::to_string(count_) + " that were brought and taken before it")};
     }
     T value = std::move(values_.front());
     values_.pop_front();
@@ -52,7 +55,8 @@ class Awaited {
  private:
   std::mutex mutex_;
   std::condition_variable brought_;
-  std::deque<T> values_;
+  std::deque<T> values_;   // mutex_
+  std::size_t count_ = 0;  // of all that were brought; mutex_
 };
 
 /// A completion that brings its answer.

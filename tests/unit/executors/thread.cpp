@@ -27,6 +27,7 @@
 #include <heartbeat/testing/manual_clock.hpp>
 
 #include "../../sanitized.hpp"
+#include "../../waiting.hpp"
 
 namespace {
 
@@ -54,9 +55,11 @@ class Signal {
     changed_.notify_all();
   }
 
-  [[nodiscard]] bool wait(int count = 1) {
+  [[nodiscard]] heartbeat::testing::Waited wait(int count = 1) {
     std::unique_lock lock{mutex_};
-    return changed_.wait_for(lock, 30s, [&] { return count_ >= count; });
+    return heartbeat::testing::wait_on(
+        changed_, lock, std::to_string(count) + " events of this signal", [&] { return count_ >= count; },
+        [this] { return std::to_string(count_); });
   }
 
  private:
