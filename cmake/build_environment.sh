@@ -8,7 +8,7 @@ fi
 
 # at_once: how many tests run at a time: one for each processor, and one for each lane of those that mostly wait, which
 # tests/CMakeLists.txt tells of.
-at_once() { echo $(($(nproc) + 3)); }
+at_once() { echo $(($(nproc) + 4)); }
 
 # debian_packages <package>[=<command>]…: a package counts as there if the command is found, or else if dpkg knows it.
 # Elsewhere it does nothing, and CMake names what it misses.
