@@ -21,8 +21,7 @@ namespace heartbeat::testing {
 /// Threading: any thread. Blocks: every call, to its limit.
 class BareClient {
  public:
-  explicit BareClient(const std::string& address)
-      : stub_{::typedb::protocol::TypeDB::NewStub(grpc::CreateChannel(address, grpc::InsecureChannelCredentials()))} {}
+  explicit BareClient(const std::string& address) : stub_{::typedb::protocol::TypeDB::NewStub(channel_to(address))} {}
 
   /// Calls a method of the stub; one that is not answered within the limit ends with DEADLINE_EXCEEDED.
   template <class Request, class Response>
@@ -81,6 +80,14 @@ class BareClient {
   }
 
  private:
+  // With connections of its own: gRPC lends all channels to one address the same one, which a client of a server that
+  // was stopped meanwhile may have found dead, and not have tried again yet.
+  static std::shared_ptr<grpc::Channel> channel_to(const std::string& address) {
+    grpc::ChannelArguments arguments;
+    arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+    return grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
+  }
+
   std::unique_ptr<::typedb::protocol::TypeDB::Stub> stub_;
 };
 

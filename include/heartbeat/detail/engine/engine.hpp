@@ -44,6 +44,12 @@
 namespace heartbeat::detail {
 
 template <class Engine>
+class Starter;
+template <class Engine>
+class Ender;
+template <class Engine>
+class Looker;
+template <class Engine>
 class Drivers;
 template <class Engine>
 class Caller;
@@ -56,7 +62,11 @@ class Canceller;
 template <class Engine>
 class Shutdown;
 
-struct Started;
+/// A heartbeat that was started, or that ran already; empty if it was refused.
+struct Started {
+  RecordReference record;
+  bool is_running_one = false;  // handed out a heartbeat that ran already
+};
 
 /// What an engine is made of. Each part protects its own fields; the first two are constant until the policies are
 /// destroyed.

@@ -17,12 +17,6 @@
 
 namespace heartbeat::detail {
 
-/// A heartbeat that was started, or that ran already; empty if it was refused.
-struct Started {
-  RecordReference record;
-  bool is_running_one = false;  // handed out a heartbeat that ran already
-};
-
 /// One start. Threading: any; the registry is alive, no lock held.
 template <class Engine>
 class Starter {

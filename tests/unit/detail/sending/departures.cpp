@@ -113,7 +113,7 @@ BOOST_AUTO_TEST_CASE(what_was_not_sent_after_all_costs_nothing) {
 BOOST_AUTO_TEST_CASE(what_is_tried_again_gets_half_of_the_credits_and_the_rest_leaves_all_the_same) {
   Subject subject{4};
   for (std::size_t i = 0; i < 3; ++i)
-    subject.file(i, 10, again);
+    subject.file(i, 10 + static_cast<Tick>(i), again);
   subject.file(3, 100, regular);
 
   BOOST_TEST((subject.leave(10) == Numbers{0, 1, 3}));
