@@ -223,7 +223,10 @@ class Drill {
 
  private:
   [[nodiscard]] Until all_are_settled() const {
-    return {"every session to be well, or known to be lost", [](const Told& told) { return told.settled == size; }};
+    // An owner may hear of his session before the sink hears of its heartbeat's end.
+    return {"every session to be well, or known to be lost, and every end to be told", [](const Told& told) {
+              return told.settled == size && told.end_times.size() == told.lost.count + told.reopened.count;
+            }};
   }
 
   // Waits, and looks after the truth of `valid()` meanwhile if the server can be asked.
