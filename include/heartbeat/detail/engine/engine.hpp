@@ -11,12 +11,8 @@
 //   answer  on whatever thread a transport answers: never runs user code
 //
 // Shutdown and destruction: every thread that is inside counts in its shard's gate. Closed gates let nobody in; whoever
-// empties the last one tells the remaining ends, and makes the engine quiet. The destructor waits for quiet and
-// destroys the policies; inside a callback, where nothing may wait, it leaves that to whoever makes the engine quiet:
-//
-//    open --(shutdown: gates closed)--> closing --(last one out)--> quiet --(destructor)--> policies destroyed
-//                                          |                                                     ^
-//                                          +--(destructor in a callback)--> orphaned --(quiet)---+
+// empties the last one tells the remaining ends, and makes the engine quiet. Who destroys the policies then is drawn in
+// threads/farewell.hpp.
 #pragma once
 
 #include <algorithm>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 // The end of an engine: everything ended, closes sent as long as there is time, gates closed, ends told, policies
-// destroyed by whoever comes last. The drawing is in engine.hpp, which includes this.
+// destroyed by whoever comes last. The drawing is in threads/farewell.hpp. Included by engine.hpp.
 #pragma once
 
 #include <chrono>
