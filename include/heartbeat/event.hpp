@@ -59,6 +59,8 @@ struct Event {
   std::error_code error;      ///< of the last failed beat since the last acknowledgement; none if none
   std::string_view text;      ///< the transport's words on it
   std::uint32_t failures;     ///< beats failed in a row (255 stands for 255 or more)
+  bool close_follows = false; ///< of `ended`: the server is being told to close the session; wait for that close before
+                              ///< the key is opened and started again (`HeartbeatRegistry::wait_for_close`)
 };
 
 }  // namespace heartbeat

@@ -108,4 +108,7 @@ concept HelpingExecutor = requires(E& executor, detail::DoneArchetype done) {
   { executor.help_until(done) } -> std::same_as<bool>;
 };
 
+namespace detail {
+template <class E> [[nodiscard]] bool needs_this_thread(const E&) noexcept { return false; }
+}
 }  // namespace heartbeat

@@ -12,7 +12,8 @@
 //
 // A caller who knows when the server granted B's session says so with `granted_at`: B is then valid from the start,
 // until ttl - safety_margin after the grant, but no longer than the client, whose end would take B along. While no beat
-// of the client was acknowledged, the client has no validity, and the grant alone decides.
+// of the client was acknowledged, the client has no validity, and the grant alone decides; unless an old close of the
+// client is on its way or has timed out, and may hit what was granted: then the grant does not count.
 #pragma once
 
 #include <concepts>
@@ -261,7 +262,7 @@ class PerClient {
         Options own = options;
         own.parent = {};
         own.if_running = IfRunning::reuse;
-        auto started = clients_.engine_->start(client_type{client}, own, nullptr, error, detail::Token::made_at_start);
+        auto started = clients_.engine_->start(client_type{client}, own, nullptr, error, detail::Token::made_at_start, detail::IfClosing::hold);
         if (!started.record) return {};
         record = std::move(started.record);
         is_running_one = started.is_running_one;
@@ -280,9 +281,14 @@ class PerClient {
     }
   }
 
+  // An old close of the client may hit what was granted, until an acknowledgement shows that it has not.
+  [[nodiscard]] static bool is_in_doubt(const detail::ClientBeat& beat) noexcept {
+    return beat.record->side->is_grant_in_doubt && !beat.is_acknowledged_since(0);
+  }
+
   [[nodiscard]] static std::optional<detail::Instant> granted_until(const Options& options,
                                                                     const detail::ClientBeat& beat) noexcept {
-    if (!options.granted_at) return std::nullopt;
+    if (!options.granted_at || is_in_doubt(beat)) return std::nullopt;
     const detail::BeatRules& rules = beat.record->rules->rules;
     return detail::add(detail::to_instant<C>(*options.granted_at), rules.ttl - rules.margin);
   }

@@ -36,7 +36,8 @@ void judge_sums(const Statistics& sums, const Counted& counted, Object object) {
   check(sums.sent == sums.acknowledged + sums.gone + sums.failed + sums.timed_out + sums.discarded + sums.in_flight,
         "sent is not the sum of what came of it");
   check(sums.in_flight <= sums.in_flight_limit, "more in flight than the limit");
-  check(sums.closes_wanted >= sums.closes_done + sums.closes_failed + sums.closes_skipped, "closes do not add up");
+  check(sums.closes_wanted >= sums.closes_done + sums.closes_failed + sums.closes_skipped + sums.closes_withdrawn,
+        "closes do not add up");
 }
 
 }  // namespace heartbeat::model

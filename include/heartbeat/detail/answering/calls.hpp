@@ -36,7 +36,7 @@ class Calls {
     if (slot == nullptr) return nullptr;
     slot->record = &record;
     slot->send_time = now;
-    slot->is_close = record.is_closing;
+    slot->is_close = record.close.is_open();
     return record.slot = slot;
   }
 
@@ -106,6 +106,9 @@ class Calls {
   /// Whether an end is still followed by a close.
   [[nodiscard]] bool takes_closes() const noexcept { return takes_closes_; }
   void take_closes(bool takes) noexcept { takes_closes_ = takes; }
+  /// Whether a close that failed is tried again.
+  [[nodiscard]] bool repeats_closes() const noexcept { return repeats_closes_; }
+  void end_repeats() noexcept { repeats_closes_ = false; }
   void close_begun() noexcept { ++open_closes_; }
   void close_over() noexcept { --open_closes_; }
   [[nodiscard]] std::size_t open_closes() const noexcept { return open_closes_; }
@@ -128,8 +131,9 @@ class Calls {
   // All of it under the shard's lock.
   SlotPool slots_;
   BeatSlot* cancelled_ = nullptr;  // through `next`: their tokens are to be requested
-  std::size_t open_closes_ = 0;    // wanted or in flight
+  std::size_t open_closes_ = 0;    // wanted, and not over
   bool takes_closes_ = true;
+  bool repeats_closes_ = true;
 };
 
 }  // namespace heartbeat::detail

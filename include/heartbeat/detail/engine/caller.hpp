@@ -61,6 +61,23 @@ class Caller {
     return more;
   }
 
+  /// Begins the asynchronous closes that may leave the shard, on this thread, until none waits or there is no place for
+  /// more. REQUIRES: no heartbeat of the shard runs.
+  void begin_closes(Shard& home) noexcept {
+    std::array<Claim, 64> room;
+    std::array<bool, 64> called{};
+    bool threw = false;
+    for (bool more = true; more;) {
+      const std::span<Claim> claims = std::span{room}.first(claim(home, room, Calling::async, more));
+      if (claims.empty()) return;
+      call_each(home, claims, called, threw);
+      settle(home, [&](const Hold& hold) {
+        for (const Claim& claim : claims)
+          Claiming{hold}.initiated(claim, threw);
+      });
+    }
+  }
+
   /// Makes one blocking call, if one may leave and a lane is free for it; false if not.
   [[nodiscard]] bool call_blocking() noexcept {
     if constexpr (Policies::form == BeatForm::blocking) {

@@ -18,8 +18,8 @@ class Ender {
  public:
   explicit Ender(Engine& engine) noexcept : engine_{engine} {}
 
-  /// Ends it for that reason; true for exactly one caller.
-  bool end(Record& record, EndReason reason) const noexcept {
+  /// Ends it for that reason; true for exactly one caller. No close follows if none `may`.
+  bool end(Record& record, EndReason reason, bool may_close = true) const noexcept {
     Shard& home = record.shard();
     if (!home.gate().enter()) {  // shut down: everything has ended, but news of it may still wait to be told
       const MutexLock lock{home.mutex()};
@@ -38,7 +38,7 @@ class Ender {
       const Ending ending{hold};
       did_end = !record.life.is_ended();
       was_busy = record.is_busy();
-      tokens = did_end ? ending.end_by_owner(record, reason) : ending.take_over_tokens(record);
+      tokens = did_end ? ending.end_by_owner(record, reason, may_close) : ending.take_over_tokens(record);
       has_tokens = tokens.beat.stop_possible() || tokens.heartbeat.stop_possible();
       if (!has_tokens) ending.leave(record);
     }
@@ -52,12 +52,14 @@ class Ender {
   /// Ends it as stopped; outside callbacks, if `wait`, it returns when no callback of the heartbeat runs any more.
   bool stop(Record& record, bool wait) const noexcept {
     const bool did_end = end(record, EndReason::stopped);
-    if (!wait || CallbackFrame::is_inside()) return did_end;
-    for (auto busy = record.busy.load(std::memory_order_acquire); busy != 0;
-         busy = record.busy.load(std::memory_order_acquire)) {
-      Threading::wait(record.busy, busy);
-    }
+    if (wait) wait_for_callbacks(record);
     return did_end;
+  }
+
+  /// As a stop that waits, for a heartbeat of the same key that comes next: a close would be its session's (F15).
+  void replace(Record& record) const noexcept {
+    end(record, EndReason::stopped, false);
+    wait_for_callbacks(record);
   }
 
   /// Ends every running heartbeat on the caller's thread; how many.
@@ -84,6 +86,15 @@ class Ender {
   }
 
  private:
+  // But for those of a callback that we are called from, of whichever registry.
+  static void wait_for_callbacks(Record& record) noexcept {
+    if (CallbackFrame::is_inside()) return;
+    for (auto busy = record.busy.load(std::memory_order_acquire); busy != 0;
+         busy = record.busy.load(std::memory_order_acquire)) {
+      Threading::wait(record.busy, busy);
+    }
+  }
+
   void request(Shard& home, Record& record, Tokens& tokens) const noexcept {
     {
       const CallbackFrame frame;

@@ -2,7 +2,8 @@
 // Joins the shards to clock, executor, transport and sink: the thin shell that performs what they ask for. Lives on the
 // heap, so that a registry may be destroyed inside one of its own callbacks. It is composed of parts that each own
 // their fields: drivers.hpp (turns and sends), caller.hpp (the transport), lanes.hpp and teller.hpp (what may block),
-// canceller.hpp (parents), shutdown.hpp (the end); what users call is in starter.hpp, ender.hpp and looker.hpp.
+// canceller.hpp (parents), shutdown.hpp (the end); what users call is in starter.hpp, ender.hpp, close_wait.hpp
+// and looker.hpp.
 //
 // Who runs where:
 //   turn    a shard's timer, on the executor: time passes; never runs user code
@@ -44,6 +45,8 @@ class Starter;
 template <class Engine>
 class Ender;
 template <class Engine>
+class CloseWait;
+template <class Engine>
 class Looker;
 template <class Engine>
 class Drivers;
@@ -68,7 +71,8 @@ struct Started {
 /// destroyed.
 template <class Engine>
 struct EngineParts {
-  EngineParts(Engine& engine, typename Engine::Policies&& the_policies, TickScale the_scale, std::size_t shards)
+  EngineParts(Engine& engine, typename Engine::Policies&& the_policies, TickScale the_scale, std::size_t shards,
+              Duration close_grace)
       : policies{std::move(the_policies)},
         scale{the_scale},
         lanes{engine},
@@ -76,7 +80,7 @@ struct EngineParts {
         caller{engine, lanes.size()},
         canceller{engine},
         drivers{engine},
-        shutdown{engine, shards} {}
+        shutdown{engine, shards, close_grace} {}
 
   std::optional<typename Engine::Policies> policies;  // destroyed once quiet and released
   const TickScale scale;
@@ -106,10 +110,11 @@ class Engine final : public Core {
   /// starter.hpp. An empty reference and `error` if it was refused. Throws std::bad_alloc, and what hashing or moving
   /// the key throws.
   Started start(Key&& key, const Options& options, ParentLink* group, std::error_code& error,
-                Token token = Token::made_on_demand);
+                Token token = Token::made_on_demand, IfClosing if_closing = IfClosing::refuse);
   /// looker.hpp, all of these.
   template <class Name>
   [[nodiscard]] RecordReference find(const Name& key, std::uint64_t generation);
+  [[nodiscard]] RecordReference find_closing(const Key& key);
   std::vector<Key> sweep();
   template <class Fn>
   void visit(Fn fn);
@@ -131,6 +136,7 @@ class Engine final : public Core {
   void perform(Shard& shard, Effects& effects) noexcept override;
   void free_record(Record& record) noexcept override;
   bool stop(Record& record, bool wait) noexcept override;
+  bool wait_for_close(Record& record, Duration grace) noexcept override;
   void progress(Record& record) noexcept override;
   void gate_emptied() noexcept override { parts_.shutdown.gate_emptied(); }
 
@@ -147,6 +153,7 @@ class Engine final : public Core {
 
 #include <heartbeat/detail/engine/caller.hpp>     // IWYU pragma: export
 #include <heartbeat/detail/engine/canceller.hpp>  // IWYU pragma: export
+#include <heartbeat/detail/engine/close_wait.hpp>  // IWYU pragma: export
 #include <heartbeat/detail/engine/drivers.hpp>    // IWYU pragma: export
 #include <heartbeat/detail/engine/ender.hpp>      // IWYU pragma: export
 #include <heartbeat/detail/engine/lanes.hpp>      // IWYU pragma: export

@@ -5,6 +5,7 @@
 
 #include <heartbeat/detail/engine/caller.hpp>
 #include <heartbeat/detail/engine/canceller.hpp>
+#include <heartbeat/detail/engine/close_wait.hpp>
 #include <heartbeat/detail/engine/drivers.hpp>
 #include <heartbeat/detail/engine/ender.hpp>
 #include <heartbeat/detail/engine/lanes.hpp>
@@ -30,7 +31,7 @@ template <class Key, class T, class C, class E>
 Engine<Key, T, C, E>::Engine(T transport, C clock, E executor, Sink sink, const RegistryOptions& options)
     : Core{options.max_in_flight},
       parts_{*this, Policies{std::move(transport), std::move(clock), std::move(executor), std::move(sink)},
-             TickScale{options.tick.count()}, shards_of(options)} {
+             TickScale{options.tick.count()}, shards_of(options), options.close_grace} {
   const std::size_t count = shards_of(options);
   const std::uint64_t seed =
       options.seed ? *options.seed : (std::uint64_t{std::random_device{}()} << 32) ^ std::random_device{}();
@@ -54,14 +55,19 @@ Engine<Key, T, C, E>::Engine(T transport, C clock, E executor, Sink sink, const 
 
 template <class Key, class T, class C, class E>
 Started Engine<Key, T, C, E>::start(Key&& key, const Options& options, ParentLink* group, std::error_code& error,
-                                    Token token) {
-  return Starter<Engine>{*this, options, group, token}.start(std::move(key), error);
+                                    Token token, IfClosing if_closing) {
+  return Starter<Engine>{*this, options, group, token, if_closing}.start(std::move(key), error);
 }
 
 template <class Key, class T, class C, class E>
 template <class Name>
 RecordReference Engine<Key, T, C, E>::find(const Name& key, std::uint64_t generation) {
   return Looker<Engine>{*this}.find(key, generation);
+}
+
+template <class Key, class T, class C, class E>
+RecordReference Engine<Key, T, C, E>::find_closing(const Key& key) {
+  return Looker<Engine>{*this}.find_closing(key);
 }
 
 template <class Key, class T, class C, class E>
@@ -136,6 +142,11 @@ void Engine<Key, T, C, E>::free_record(Record& record) noexcept {
 template <class Key, class T, class C, class E>
 bool Engine<Key, T, C, E>::stop(Record& record, bool wait) noexcept {
   return Ender<Engine>{*this}.stop(record, wait);
+}
+
+template <class Key, class T, class C, class E>
+bool Engine<Key, T, C, E>::wait_for_close(Record& record, Duration grace) noexcept {
+  return CloseWait<Engine>{*this}.wait(record, grace);
 }
 
 template <class Key, class T, class C, class E>

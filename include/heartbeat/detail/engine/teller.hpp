@@ -111,7 +111,8 @@ class Teller {
         .reason = kind == EventKind::ended ? record.life.reason() : EndReason::stopped,
         .error = delivery.error,
         .text = delivery.text,
-        .failures = delivery.failures};
+        .failures = delivery.failures,
+        .close_follows = delivery.close_follows};
     const CallbackFrame frame;
     try {
       engine_.parts().policies->sink(event);

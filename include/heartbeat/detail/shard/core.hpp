@@ -20,6 +20,7 @@
 #include <heartbeat/detail/shard/ending.hpp>
 #include <heartbeat/detail/shard/performing.hpp>
 #include <heartbeat/detail/shard/shard.hpp>
+#include <heartbeat/duration.hpp>
 
 namespace heartbeat::detail {
 
@@ -40,6 +41,11 @@ class Core {
   /// Ends a record as stopped; true for exactly one caller. Outside callbacks it returns when no callback of the
   /// heartbeat runs any more, if `wait`. No lock held.
   virtual bool stop(Record& record, bool wait) noexcept = 0;
+
+  /// Waits for the close of a record that has ended, for `grace` at most; in callbacks and on a thread that the
+  /// executor needs, not at all. True if nothing of the session is left to be closed. It is not repeated any more. No
+  /// lock held.
+  virtual bool wait_for_close(Record& record, Duration grace) noexcept = 0;
 
   /// Ends a record as the engine itself does, for a reason that was found elsewhere: its token fires on a lane. Nothing
   /// if it has ended. The caller has a reference; no lock held.

@@ -21,6 +21,7 @@ struct Delivery {
   std::error_code error;
   std::string text;
   std::uint8_t failures = 0;
+  bool close_follows = false;
 };
 
 /// REQUIRES, for all of it: under the shard's lock.
@@ -63,6 +64,7 @@ class Telling {
     out.mask = item.mask;
     out.at = item.at;
     out.failures = item.record->life.failures();
+    out.close_follows = item.is_end && item.record->close.has_followed();
     out.error = {};
     out.text.clear();
     if (const Side* const side = item.record->side.get(); side != nullptr && side->error) {

@@ -50,6 +50,7 @@ class CallbackFrame {
   ~CallbackFrame() { --callback_depth; }
 
   [[nodiscard]] static bool is_inside() noexcept { return callback_depth > 0; }
+  [[nodiscard]] static bool is_inside(const void*) noexcept { return callback_depth > 0; }
 };
 
 }  // namespace heartbeat::detail

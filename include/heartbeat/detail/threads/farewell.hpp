@@ -29,7 +29,7 @@ class Farewell {
 
   /// Nobody but the late answers' memory is needed any more. Outside callbacks it waits for the last one out, inside
   /// nothing may wait (G15). True if the policies are the caller's to destroy.
-  [[nodiscard]] bool owner_lets_go() noexcept {
+  [[nodiscard]] bool owner_lets_go(const void* = nullptr) noexcept {
     if (!CallbackFrame::is_inside()) bell_.wait([this] { return is_quiet(); });
     return (ending_.fetch_or(orphaned) & quiet) != 0;
   }

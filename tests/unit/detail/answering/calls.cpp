@@ -53,7 +53,7 @@ BOOST_AUTO_TEST_CASE(a_call_and_its_record_point_at_each_other_until_it_is_answe
 
 BOOST_AUTO_TEST_CASE(a_closing_records_call_is_a_close) {
   Subject subject;
-  subject.record.is_closing = true;
+  subject.record.close.begin(false);
 
   BOOST_TEST(subject.calls.take(subject.record, 7)->is_close);
 }
@@ -157,6 +157,9 @@ BOOST_AUTO_TEST_CASE(closes_are_counted_while_they_are_under_way) {
   BOOST_TEST(calls.open_closes() == 1u);
   calls.take_closes(false);
   BOOST_TEST(!calls.takes_closes());
+  BOOST_TEST(calls.repeats_closes());
+  calls.end_repeats();
+  BOOST_TEST(!calls.repeats_closes());
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -46,6 +46,7 @@ class RecordingCore final : public Core {
     home.unpin();
   }
   bool stop(Record&, bool) noexcept override { return ++stops == 1; }
+  bool wait_for_close(Record&, Duration) noexcept override { return true; }
   void progress(Record&) noexcept override { ++progresses; }
   void gate_emptied() noexcept override { ++emptied; }
 
@@ -108,7 +109,9 @@ class ShardSubject {
   RecordReference insert(std::unique_ptr<KeyedRecord<int>> record, BeatRules rules = plain_rules(),
                          std::optional<Instant> granted = {}) {
     with_effects([&](Effects& effects) HEARTBEAT_REQUIRES(shard.mutex()) {
-      Starting{shard.hold(core->time, effects)}.insert(*record, rules, granted);
+      const Hold hold = shard.hold(core->time, effects);
+      const Starting starting{hold};
+      starting.insert(*record, rules, granted, starting.holders_of(*record));
     });
     return RecordReference{record.release()};
   }
