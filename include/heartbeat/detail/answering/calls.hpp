@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 // The calls that a shard has made and not heard the last of: those whose answers are waited for, those that were given
 // up and may still answer, those whose tokens are to be requested; and how many closes are under way.
-// Read next: beat_slot.hpp; shard/answering.hpp, what becomes of the answers.
+// Read next: beat_slot.hpp; cancelled_calls.hpp; shard/answering.hpp, what becomes of the answers.
 //
 //    take --> current --(answered)----------------------------------> free
 //                |
@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <utility>
 
+#include <heartbeat/detail/answering/cancelled_calls.hpp>
 #include <heartbeat/detail/record/beat_slot.hpp>
 #include <heartbeat/detail/record/record.hpp>
 #include <heartbeat/detail/threads/require_stop_token.hpp>
@@ -64,7 +65,7 @@ class Calls {
     record.enter();  // its callbacks are the heartbeat's own: who stops waits for them, and the end is told after them
     record.add_reference();
     slot.fired = &record;
-    slot.next = std::exchange(cancelled_, &slot);
+    cancelled_.push(slot);
     return true;
   }
 
@@ -87,18 +88,15 @@ class Calls {
 
   // --- tokens
 
-  [[nodiscard]] bool has_cancelled() const noexcept { return cancelled_ != nullptr; }
+  [[nodiscard]] bool has_cancelled() const noexcept { return !cancelled_.empty(); }
   /// The next call whose token is to be requested. REQUIRES: there is one.
-  [[nodiscard]] Firing pop_cancelled() noexcept { return pop_cancelled(cancelled_); }
-  /// One of that record's, found among the first `most`.
-  [[nodiscard]] bool pop_cancelled_of(const Record& record, std::size_t most, Firing& out) noexcept {
-    BeatSlot** link = &cancelled_;
-    for (std::size_t i = 0; *link != nullptr && i < most; link = &(*link)->next, ++i) {
-      if ((*link)->fired != &record) continue;
-      out = pop_cancelled(*link);
-      return true;
-    }
-    return false;
+  [[nodiscard]] Firing pop_cancelled() noexcept { return firing_of(cancelled_.pop()); }
+  /// One of that record's; false if none is left.
+  [[nodiscard]] bool pop_cancelled_of(const Record& record, Firing& out) noexcept {
+    BeatSlot* const slot = cancelled_.pop_of(record);
+    if (slot == nullptr) return false;
+    out = firing_of(*slot);
+    return true;
   }
 
   // --- closes
@@ -119,9 +117,7 @@ class Calls {
     if (record != nullptr) --record->abandoned;
     return record;
   }
-  [[nodiscard]] Firing pop_cancelled(BeatSlot*& link) noexcept {
-    BeatSlot& slot = *link;
-    link = slot.next;
+  [[nodiscard]] Firing firing_of(BeatSlot& slot) noexcept {
     Firing firing{.source = std::exchange(slot.stop, std::stop_source{std::nostopstate}),
                   .record = std::exchange(slot.fired, nullptr)};
     if (slot.is_answered) slots_.give_back(slot);
@@ -130,8 +126,8 @@ class Calls {
 
   // All of it under the shard's lock.
   SlotPool slots_;
-  BeatSlot* cancelled_ = nullptr;  // through `next`: their tokens are to be requested
-  std::size_t open_closes_ = 0;    // wanted, and not over
+  CancelledCalls cancelled_;     // their tokens are to be requested
+  std::size_t open_closes_ = 0;  // wanted, and not over
   bool takes_closes_ = true;
   bool repeats_closes_ = true;
 };

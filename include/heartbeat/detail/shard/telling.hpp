@@ -46,9 +46,9 @@ class Telling {
   }
 
   /// A token of a call of that record's which was given up: an owner who stops requests it himself, because the threads
-  /// that would may be held up by other heartbeats' calls. What is further down than a slice is left to them.
+  /// that would may be held up by other heartbeats' calls, or may be his own. False if none is left.
   [[nodiscard]] bool take_token_of(const Record& record, Firing& out) const noexcept {
-    return record.is_busy() && hold_.parts.calls.pop_cancelled_of(record, slice_size, out);
+    return record.is_busy() && hold_.parts.calls.pop_cancelled_of(record, out);
   }
 
   void fired(Firing& firing) const noexcept {
