@@ -108,7 +108,33 @@ concept HelpingExecutor = requires(E& executor, detail::DoneArchetype done) {
   { executor.help_until(done) } -> std::same_as<bool>;
 };
 
+/// An executor that knows its threads.
+///
+/// | expression              | type   | meaning                                                                     |
+/// | ----------------------- | ------ | --------------------------------------------------------------------------- |
+/// | `e.needs_this_thread()` | `bool` | works of it may need the calling thread to run: who waits here for one may  |
+/// |                         |        | wait in vain                                                                |
+///
+/// `noexcept`, from any thread. Optional: without it, the calling thread counts as somebody else's. Why: a shutdown on
+/// the only thread of an event loop must not wait for what this very thread has to do.
+template <class E>
+concept ThreadAwareExecutor = requires(const E& executor) {
+  { executor.needs_this_thread() }
+  noexcept->std::same_as<bool>;
+};
+
 namespace detail {
-template <class E> [[nodiscard]] bool needs_this_thread(const E&) noexcept { return false; }
+
+// One that the waiting thread drives itself needs no other.
+template <class E>
+[[nodiscard]] bool needs_this_thread(const E& executor) noexcept {
+  if constexpr (ThreadAwareExecutor<E> && !HelpingExecutor<E>) {
+    return executor.needs_this_thread();
+  } else {
+    return false;
+  }
 }
+
+}  // namespace detail
+
 }  // namespace heartbeat

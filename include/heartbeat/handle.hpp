@@ -100,8 +100,8 @@ class [[nodiscard("a handle that is dropped stops its heartbeat: keep it, or cal
   /// Threading: any thread, any callback; one that runs meanwhile may destroy this handle. Blocks: outside callbacks,
   /// until no callback of this heartbeat runs; its `ended` event may come later. Never on the network: the answer of a
   /// beat in flight is ignored, and the beat is cancelled unless a close follows it: that goes out once the beat was
-  /// answered or has timed out, so that none overtakes a beat which would set the session anew. Inside a callback, of whichever registry, it does not wait. Allocates: never.
-  /// Throws: never. Guarantees: G2, G3, G15.
+  /// answered or has timed out, so that none overtakes a beat which would set the session anew. Inside a callback, of
+  /// whichever registry, it does not wait. Allocates: never. Throws: never. Guarantees: G2, G3, G15.
   bool stop() noexcept {
     return stop(true);
   }

@@ -32,6 +32,7 @@
 #include <heartbeat/boot_clock.hpp>
 #include <heartbeat/detail/engine/engine.hpp>
 #include <heartbeat/detail/engine/look_at.hpp>
+#include <heartbeat/detail/per_client/client_shutdown.hpp>
 #include <heartbeat/detail/per_client/client_table.hpp>
 #include <heartbeat/duration.hpp>
 #include <heartbeat/error.hpp>
@@ -227,6 +228,11 @@ class PerClient {
   using Keys = HeartbeatRegistry<detail::MemberKey<K>, detail::ClientsBeat, C, E>;
   using Clients = HeartbeatRegistry<client_type, T, C, E>;
 
+  // For `async_shutdown`.
+  friend auto shutdown_steps_of(PerClient& sessions) {
+    return detail::ClientShutdown{shutdown_steps_of(sessions.clients_), shutdown_steps_of(sessions.keys_)};
+  }
+
   PerClient(T transport, GroupOf group_of, C clock, Sink sink, const RegistryOptions& options)
       : PerClient{std::move(transport),          std::move(group_of), clock,
                   Clients::made_executor(clock), std::move(sink),     options} {}
@@ -262,7 +268,8 @@ class PerClient {
         Options own = options;
         own.parent = {};
         own.if_running = IfRunning::reuse;
-        auto started = clients_.engine_->start(client_type{client}, own, nullptr, error, detail::Token::made_at_start, detail::IfClosing::hold);
+        auto started = clients_.engine_->start(client_type{client}, own, nullptr, error, detail::Token::made_at_start,
+                                               detail::IfClosing::hold);
         if (!started.record) return {};
         record = std::move(started.record);
         is_running_one = started.is_running_one;

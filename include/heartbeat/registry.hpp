@@ -151,9 +151,9 @@ class HeartbeatRegistry {
   /// time. False: `Statistics::closes_skipped` counts the closes that were not sent; call it again, or let the
   /// destructor wait, for user code that still runs.
   ///
-  /// With no grace it neither waits nor closes. Inside one of its own callbacks, and on a thread that its executor needs
-  /// (of an AsioExecutor: any that runs its context), it does not wait: asynchronous closes are begun on this thread,
-  /// blocking ones are skipped. There, `async_shutdown` (executors/asio.hpp) takes the time that `grace` gives.
+  /// With no grace it neither waits nor closes. Inside one of its own callbacks, and on a thread that its executor
+  /// needs (of an AsioExecutor: any that runs its context), it does not wait: asynchronous closes are begun on this
+  /// thread, blocking ones are skipped. There, `async_shutdown` (executors/asio.hpp) takes the time that `grace` gives.
   bool shutdown(Duration grace = {}) noexcept { return engine_->shutdown(grace); }
 
   /// True if the key has a running heartbeat.

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <future>
 #include <memory>
 #include <optional>
 #include <thread>
@@ -15,6 +16,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/strand.hpp>
+#include <boost/asio/thread_pool.hpp>
 #include <boost/mpl/list.hpp>
 #include <boost/test/unit_test.hpp>
 
@@ -585,6 +587,45 @@ BOOST_AUTO_TEST_CASE(a_number_of_threads_that_makes_no_sense_is_refused_and_name
       return error.code() == heartbeat::errc::blocking_threads_not_positive;
     });
   }
+}
+
+// --- whose thread it is
+
+// Asked in a handler of the context, and beside it.
+template <class Executor>
+bool knows_its_thread(asio::io_context& context, const Executor& executor) {
+  bool inside = false;
+  asio::post(context, [&] { inside = executor.needs_this_thread(); });
+  context.poll();
+  context.restart();
+  return inside && !executor.needs_this_thread();
+}
+
+BOOST_AUTO_TEST_CASE(it_knows_the_threads_that_run_its_context) {
+  asio::io_context context;
+  const auto strand = asio::make_strand(context);
+  BOOST_TEST(knows_its_thread(context, AsioExecutor{context}));
+  BOOST_TEST(knows_its_thread(context, BasicAsioExecutor{strand}), "also outside the strand");
+  BOOST_TEST(knows_its_thread(context, OnAny{asio::any_io_executor{context.get_executor()}}));
+  BOOST_TEST(knows_its_thread(context, OnAny{asio::any_io_executor{strand}}));
+  const asio::any_io_executor any{context.get_executor()};
+  BOOST_TEST(knows_its_thread(context, BasicAsioExecutor{asio::make_strand(any)}));
+  BOOST_TEST(knows_its_thread(context, OnAny{asio::any_io_executor{asio::make_strand(any)}}));
+
+  asio::io_context other;
+  const AsioExecutor elsewhere{other};
+  BOOST_TEST(!knows_its_thread(context, elsewhere));
+}
+
+BOOST_AUTO_TEST_CASE(it_knows_the_threads_of_a_thread_pool) {
+  asio::thread_pool pool{2};
+  const BasicAsioExecutor executor{pool};
+  std::promise<bool> inside;
+  asio::post(pool, [&] { inside.set_value(executor.needs_this_thread()); });
+
+  BOOST_TEST(inside.get_future().get());
+  BOOST_TEST(!executor.needs_this_thread());
+  pool.join();
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 // The executor for programs that have an event loop already: everything runs on the threads that run a Boost.Asio
 // context, or in a strand, and there is no thread of our own. Link heartbeat::asio. Read next: asio_works.hpp and
-// asio_timers.hpp, its two halves; asio_end.hpp, how a coroutine waits for a heartbeat's end.
+// asio_timers.hpp, its two halves; asio_end.hpp, how a coroutine waits for a heartbeat's end; asio_shutdown.hpp, how it
+// shuts a registry down.
 #pragma once
 
 #include <concepts>
@@ -19,7 +20,8 @@
 #include <heartbeat/clock.hpp>
 #include <heartbeat/error.hpp>
 #include <heartbeat/executor.hpp>
-#include <heartbeat/executors/asio_end.hpp>  // IWYU pragma: export
+#include <heartbeat/executors/asio_end.hpp>       // IWYU pragma: export
+#include <heartbeat/executors/asio_shutdown.hpp>  // IWYU pragma: export
 #include <heartbeat/executors/asio_timers.hpp>
 #include <heartbeat/executors/asio_works.hpp>
 #include <heartbeat/executors/work_queue.hpp>
@@ -120,6 +122,11 @@ class BasicAsioExecutor {
 
   /// True if the timer was armed: it is idle now.
   bool cancel(Timer& timer) noexcept { return parts_->timers->cancel(timer); }
+
+  /// True on a thread that runs the context: it may be the only one, for Asio does not say how many there are. False
+  /// for executors that do not tell, and inside an `any_io_executor` for all but those of io_context and thread_pool
+  /// and strands on these.
+  [[nodiscard]] bool needs_this_thread() const noexcept { return parts_->works->is_on_this_thread(); }
 
   /// Runs the work on a thread of the pool.
   void post_blocking(Work& work) noexcept requires has_pool { parts_->blocking->post(work); }

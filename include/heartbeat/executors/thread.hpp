@@ -80,6 +80,14 @@ class BasicThreadExecutor {
   /// How many of those run at once.
   [[nodiscard]] std::size_t blocking_concurrency() const noexcept { return threads_->blocking_threads; }
 
+  /// True on its one thread of the engine, and on its one thread for work that may block, where there is only one.
+  [[nodiscard]] bool needs_this_thread() const noexcept {
+    const std::vector<std::thread>& all = threads_->threads;
+    const std::thread::id mine = std::this_thread::get_id();
+    const bool is_only_one = threads_->blocking_threads == 1 && all.back().get_id() == mine;
+    return is_only_one || (threads_->blocking_threads + 1 == all.size() && all.front().get_id() == mine);
+  }
+
  private:
   // What the threads use: held by each of them, and so by a detached one too.
   struct Shared {
@@ -130,7 +138,7 @@ class BasicThreadExecutor {
 
     const std::shared_ptr<Shared> shared;
     const std::size_t blocking_threads;
-    std::vector<std::thread> threads;
+    std::vector<std::thread> threads;  // those of the engine first; constant once started
   };
 
   std::shared_ptr<Threads> threads_;

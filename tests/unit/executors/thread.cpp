@@ -497,6 +497,27 @@ BOOST_AUTO_TEST_CASE(a_number_of_threads_that_makes_no_sense_is_refused_and_name
   BOOST_CHECK(broken_rule(ThreadExecutorOptions{.threads = 10'000, .blocking_threads = 10'000}) == heartbeat::errc{});
 }
 
+// Whoever waits on the only thread of a kind waits in vain for a work of that kind; with a second one, it does not.
+BOOST_AUTO_TEST_CASE(it_needs_a_thread_of_its_own_that_is_the_only_one_of_its_kind) {
+  for (const std::size_t count : {1U, 2U}) {
+    ThreadExecutor executor{ThreadExecutorOptions{.threads = count, .blocking_threads = count}};
+    Signal done;
+    std::atomic<int> needed{0};
+    const auto ask = [&] {
+      needed += executor.needs_this_thread() ? 1 : 0;
+      done.raise();
+    };
+    Work work{ask};
+    Work blocking{ask};
+    executor.post(work);
+    executor.post_blocking(blocking);
+
+    BOOST_REQUIRE(done.wait(2));
+    BOOST_TEST(needed == (count == 1 ? 2 : 0));
+    BOOST_TEST(!executor.needs_this_thread());
+  }
+}
+
 // A manual clock that counts how often it is read.
 struct CountingClock : ManualClock {
   time_point now() const {

@@ -151,14 +151,14 @@ class Engine final : public Core {
 
 }  // namespace heartbeat::detail
 
-#include <heartbeat/detail/engine/caller.hpp>     // IWYU pragma: export
-#include <heartbeat/detail/engine/canceller.hpp>  // IWYU pragma: export
+#include <heartbeat/detail/engine/caller.hpp>      // IWYU pragma: export
+#include <heartbeat/detail/engine/canceller.hpp>   // IWYU pragma: export
 #include <heartbeat/detail/engine/close_wait.hpp>  // IWYU pragma: export
-#include <heartbeat/detail/engine/drivers.hpp>    // IWYU pragma: export
-#include <heartbeat/detail/engine/ender.hpp>      // IWYU pragma: export
-#include <heartbeat/detail/engine/lanes.hpp>      // IWYU pragma: export
-#include <heartbeat/detail/engine/looker.hpp>     // IWYU pragma: export
-#include <heartbeat/detail/engine/members.hpp>    // IWYU pragma: export
-#include <heartbeat/detail/engine/shutdown.hpp>   // IWYU pragma: export
-#include <heartbeat/detail/engine/starter.hpp>    // IWYU pragma: export
-#include <heartbeat/detail/engine/teller.hpp>     // IWYU pragma: export
+#include <heartbeat/detail/engine/drivers.hpp>     // IWYU pragma: export
+#include <heartbeat/detail/engine/ender.hpp>       // IWYU pragma: export
+#include <heartbeat/detail/engine/lanes.hpp>       // IWYU pragma: export
+#include <heartbeat/detail/engine/looker.hpp>      // IWYU pragma: export
+#include <heartbeat/detail/engine/members.hpp>     // IWYU pragma: export
+#include <heartbeat/detail/engine/shutdown.hpp>    // IWYU pragma: export
+#include <heartbeat/detail/engine/starter.hpp>     // IWYU pragma: export
+#include <heartbeat/detail/engine/teller.hpp>      // IWYU pragma: export

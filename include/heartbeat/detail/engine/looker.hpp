@@ -43,8 +43,8 @@ class Looker {
     Effects effects;
     const MutexLock lock{home.mutex()};
     const Hold hold = home.hold(effects);
-    Record* const found = Starting{hold}.find_closing(
-        static_cast<std::uint32_t>(hash >> 32), [&](const Record& record) { return key_of<Key>(record) == key; });
+    Record* const found = Starting{hold}.find_closing(static_cast<std::uint32_t>(hash >> 32),
+                                                      [&](const Record& record) { return key_of<Key>(record) == key; });
     return found == nullptr ? RecordReference{} : RecordReference::to(*found);
   }
 

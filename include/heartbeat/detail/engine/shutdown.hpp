@@ -23,7 +23,8 @@ namespace heartbeat::detail {
 template <class Engine>
 class Shutdown {
  public:
-  Shutdown(Engine& engine, std::size_t gates, Duration close_grace) : engine_{engine}, close_grace_{close_grace}, open_gates_{gates} {}
+  Shutdown(Engine& engine, std::size_t gates, Duration close_grace)
+      : engine_{engine}, close_grace_{close_grace}, open_gates_{gates} {}
 
   /// True if nobody is inside any more, and it has left no close unsent for want of time or place.
   bool shutdown(Duration grace) noexcept {
@@ -54,12 +55,12 @@ class Shutdown {
 
   // --- the steps, for whoever takes the time between them himself. No effect once the gates are closed.
 
-  /// Ends everything. How many closes were skipped before.
-  std::uint64_t begin() noexcept {
+  /// Ends everything; with no grace, without closes. How many closes were skipped before.
+  std::uint64_t begin(bool has_grace) noexcept {
     std::uint64_t skipped = 0;
     inside([&] {
       skipped = closes_skipped();
-      end_all(Closes::awaited);
+      end_all(has_grace ? Closes::awaited : Closes::none);
       hasten_closes(false);
       has_begun_.store(true);
       close_over();
@@ -99,9 +100,7 @@ class Shutdown {
   }
 
   /// Whether the calling thread may wait for what the engine does.
-  [[nodiscard]] bool may_wait() const noexcept {
-    return !needs_this_thread(engine_.parts().policies->executor);
-  }
+  [[nodiscard]] bool may_wait() const noexcept { return !needs_this_thread(engine_.parts().policies->executor); }
 
   /// Waits until `done()`, which is looked at when a close is over or rests; until `limit` at most. In real time, or by
   /// driving an executor that lives in virtual time. REQUIRES: inside a gate, and may wait.
@@ -255,22 +254,30 @@ template <class Engine>
 class ShutdownSteps {
  public:
   explicit ShutdownSteps(Engine& engine) noexcept : engine_{&engine} { engine.add_reference(); }
-  ShutdownSteps(ShutdownSteps&& other) noexcept : engine_{std::exchange(other.engine_, nullptr)}, skipped_{other.skipped_} {}
+  ShutdownSteps(ShutdownSteps&& other) noexcept
+      : engine_{std::exchange(other.engine_, nullptr)}, skipped_{other.skipped_} {}
   ShutdownSteps& operator=(ShutdownSteps&&) = delete;
   ~ShutdownSteps() {
     if (engine_ != nullptr) engine_->remove_reference();
   }
 
-  void begin() noexcept { skipped_ = engine_->parts().shutdown.begin(); }
+  void begin(Duration grace) noexcept {
+    has_grace_ = grace.count() > 0;
+    skipped_ = engine_->parts().shutdown.begin(has_grace_);
+  }
   void hasten() noexcept { engine_->parts().shutdown.hasten(); }
-  /// True if every close has been sent.
-  [[nodiscard]] bool finish() noexcept { return engine_->parts().shutdown.finish(skipped_); }
+  /// True if no close was left unsent for want of time.
+  [[nodiscard]] bool finish() noexcept {
+    const bool has_sent_all = engine_->parts().shutdown.finish(skipped_);
+    return has_sent_all || !has_grace_;
+  }
   [[nodiscard]] std::stop_token closes_over() const noexcept { return engine_->parts().shutdown.closes_over_token(); }
   [[nodiscard]] std::stop_token quiet() const noexcept { return engine_->parts().shutdown.quiet_token(); }
 
  private:
   Engine* engine_;
   std::uint64_t skipped_ = 0;
+  bool has_grace_ = false;
 };
 
 }  // namespace heartbeat::detail

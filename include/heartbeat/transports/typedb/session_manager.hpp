@@ -56,8 +56,8 @@ namespace heartbeat::typedb {
 ///
 /// Threading: any thread, but it is not destroyed inside one of its own callbacks. Its sessions may outlive it; they
 /// are closed then. Guarantees: a heartbeat runs only for a session that the server has granted, and its validity
-/// counts from before that was asked for (G9). A session is closed on the server at most once, after its last beat. No
-/// session ends unheard: it is closed, or `on_lost` is told.
+/// counts from before that was asked for (G9). A session is closed on the server once its last beat was answered or has
+/// timed out, and once more only where that failed (F15). No session ends unheard: it is closed, or `on_lost` is told.
 template <class Stub, Clock C = BootClock, class E = BasicThreadExecutor<C>>
 class BasicSessionManager {
   static_assert(
