@@ -87,8 +87,11 @@ class HeartbeatRegistry {
   HeartbeatRegistry& operator=(const HeartbeatRegistry&) = delete;
 
   /// `shutdown({})`, then waits until no user code of this registry is on another thread's stack. Closes that were not
-  /// sent are counted and left to the server's ttl. Inside one of its own callbacks it does not wait: the policies live
-  /// until that callback and all others have returned. Guarantees: G6.
+  /// sent are counted and left to the server's ttl. Guarantees: G6.
+  ///
+  /// Inside one of its own callbacks it does not wait: the policies live until that callback and all others have
+  /// returned. Inside a callback of another registry or monitor it waits as anywhere else: two callbacks on two threads
+  /// that each destroy the other one's registry wait for each other for ever, as two threads that join each other do.
   ~HeartbeatRegistry() { engine_->release(); }
 
   /// Starts a heartbeat for `key`.
@@ -133,8 +136,8 @@ class HeartbeatRegistry {
 
   /// Ends everything as shut_down and takes no more heartbeats. Waits up to `grace` for closes to be answered and for
   /// user code on other threads' stacks to return. True: no user code of this registry runs any more, and all ends were
-  /// told. False: call it again, or let the destructor wait. Inside a callback, or with no grace, it neither waits nor
-  /// closes.
+  /// told. False: call it again, or let the destructor wait. Inside one of its own callbacks, or with no grace, it
+  /// neither waits nor closes.
   bool shutdown(Duration grace = {}) noexcept { return engine_->shutdown(grace); }
 
   /// True if the key has a running heartbeat.

@@ -20,7 +20,7 @@ class Shutdown {
   /// True if nobody is inside any more.
   bool shutdown(Duration grace) noexcept {
     const CoreReference mine{engine_};  // the sink may destroy the registry while we are here
-    const bool may_wait = !CallbackFrame::is_inside() && grace > Duration{};
+    const bool may_wait = !CallbackFrame::is_inside(engine_.owner()) && grace > Duration{};
     std::chrono::nanoseconds left{grace};
     if (CallbackGate& gate = engine_.shard(0).gate(); gate.enter()) {  // else another shutdown is that far already
       left = end_everything(grace, may_wait);
@@ -36,7 +36,7 @@ class Shutdown {
   /// The owner lets go of the engine, which frees itself.
   void release() noexcept {
     shutdown({});
-    if (farewell_.owner_lets_go()) destroy_policies();
+    if (farewell_.owner_lets_go(engine_.owner())) destroy_policies();
   }
 
   /// A closed gate has become empty.
@@ -89,6 +89,7 @@ class Shutdown {
     const auto done = [this] { return open_closes() == 0; };
     if constexpr (HelpingExecutor<typename Engine::Executor>) {
       const Instant limit = add(engine_.now(), grace.count());
+      const CallbackFrame frame{engine_.owner()};  // others' callbacks run here, and whoever ends us there would wait
       engine_.parts().policies->executor.help_until([&] { return done() || engine_.now() >= limit; });
     } else {
       farewell_.wait_for(grace, done);

@@ -68,7 +68,7 @@ class Teller {
  private:
   void fire(Shard& home, Firing& firing) noexcept {
     {
-      const CallbackFrame frame;
+      const CallbackFrame frame{engine_.owner()};
       firing.source.request_stop();
     }
     Effects effects;
@@ -112,7 +112,7 @@ class Teller {
         .error = delivery.error,
         .text = delivery.text,
         .failures = delivery.failures};
-    const CallbackFrame frame;
+    const CallbackFrame frame{engine_.owner()};
     try {
       engine_.parts().policies->sink(event);
       return true;
