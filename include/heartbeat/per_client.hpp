@@ -14,6 +14,11 @@
 // until ttl - safety_margin after the grant, but no longer than the client, whose end would take B along. While no beat
 // of the client was acknowledged, the client has no validity, and the grant alone decides; unless an old close of the
 // client is on its way or has timed out, and may hit what was granted: then the grant does not count.
+//
+// The end (G6). Two engines, one owner: a callback of either counts as one of both, so whoever ends this inside one
+// waits for neither, and cannot deadlock. Nothing in use is freed: each engine keeps its policies until its own last
+// callback has returned, and where one calls the other (a client ends its keys, the last key stops its client) it holds
+// the other's memory, and enters its gate or finds it closed. Elsewhere both are waited for, clients first.
 #pragma once
 
 #include <concepts>
@@ -103,12 +108,15 @@ class PerClient {
         tick_{options.tick},
         keys_{detail::ClientsBeat{}, clock, executor, sink_of_keys(sink), options},
         table_{std::make_shared<detail::ClientTable>(*keys_.engine_)},
-        clients_{std::move(transport), clock, executor, sink_of_clients(static_cast<bool>(sink)), options} {}
+        clients_{std::move(transport), clock, executor, sink_of_clients(static_cast<bool>(sink)), options} {
+    clients_.engine_->belong_to(*keys_.engine_);
+  }
 
   PerClient(const PerClient&) = delete;
   PerClient& operator=(const PerClient&) = delete;
 
-  /// As `~HeartbeatRegistry`: all keys end as shut_down.
+  /// As `~HeartbeatRegistry`, its deadlock of two callbacks included: all keys end as shut_down. Its own callbacks are
+  /// the transport's calls, stop callbacks of beats and of keys, and the sink.
   ~PerClient() = default;
 
   /// Starts the key: it joins its client, or starts the client's heartbeat.

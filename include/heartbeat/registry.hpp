@@ -88,8 +88,11 @@ class HeartbeatRegistry {
 
   /// `shutdown(close_grace)` (2 s unless `RegistryOptions` says otherwise), then waits until no user code of this
   /// registry is on another thread's stack. Closes that found no time or place are counted and left to the server's
-  /// ttl. Inside one of its own callbacks it does not wait: the policies live until that callback and all others have
-  /// returned. Guarantees: G6.
+  /// ttl. Guarantees: G6.
+  ///
+  /// Inside one of its own callbacks it does not wait: the policies live until that callback and all others have
+  /// returned. Inside a callback of another registry or monitor it waits as anywhere else: two callbacks on two threads
+  /// that each destroy the other one's registry wait for each other for ever, as two threads that join each other do.
   ~HeartbeatRegistry() { engine_->release(); }
 
   /// Starts a heartbeat for `key`.

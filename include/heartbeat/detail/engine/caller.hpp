@@ -155,7 +155,7 @@ class Caller {
   }
 
   void call_each(Shard& home, std::span<const Claim> claims, std::span<bool> called, bool& threw) noexcept {
-    const CallbackFrame frame;
+    const CallbackFrame frame{engine_.owner()};
     for (std::size_t i = 0; i < claims.size(); ++i) {
       const Claim& claim = claims[i];
       if (!is_wanted(claim)) continue;
@@ -178,7 +178,7 @@ class Caller {
   // Heartbeats whose batch threw as a whole come again in small batches, then alone (F23).
   void call_batches(Shard& home, std::span<const Claim> claims, std::span<bool> called, bool& threw) noexcept {
     constexpr std::size_t most[] = {slice_size, 16, 1};
-    const CallbackFrame frame;
+    const CallbackFrame frame{engine_.owner()};
     for (std::size_t first = 0; first < claims.size();) {
       if (claims[first].is_close) {
         call_each(home, claims.subspan(first, 1), called.subspan(first, 1), threw);
@@ -233,7 +233,7 @@ class Caller {
   }
 
   void make_blocking_call(Shard& home, const Claim& claim) noexcept {
-    const CallbackFrame frame;
+    const CallbackFrame frame{engine_.owner()};
     AnswerTicket ticket = ticket_of(home, claim);
     const BeatContext context = context_of(home, claim);
     try {

@@ -49,7 +49,8 @@ class Ender {
     return did_end;
   }
 
-  /// Ends it as stopped; outside callbacks, if `wait`, it returns when no callback of the heartbeat runs any more.
+  /// Ends it as stopped; outside callbacks, if `wait`, it returns when no callback of the heartbeat runs any more. In
+  /// anybody's callback it does not wait, other than a destructor: callback_gate.hpp says why.
   bool stop(Record& record, bool wait) const noexcept {
     const bool did_end = end(record, EndReason::stopped);
     if (wait) wait_for_callbacks(record);
@@ -97,7 +98,7 @@ class Ender {
 
   void request(Shard& home, Record& record, Tokens& tokens) const noexcept {
     {
-      const CallbackFrame frame;
+      const CallbackFrame frame{engine_.owner()};
       tokens.beat.request_stop();
       tokens.heartbeat.request_stop();
     }

@@ -39,7 +39,7 @@ class Shutdown {
       if (closes == Closes::awaited) left = std::chrono::nanoseconds{limit - engine_.now()};
       has_sent_all = grace.count() <= 0 || closes_skipped() == skipped;
       if (gate.leave()) gate_emptied();
-    } else if (!CallbackFrame::is_inside(&engine_)) {
+    } else if (!CallbackFrame::is_inside(engine_.owner())) {
       left = grace;
     }
     close_gates();
@@ -50,7 +50,7 @@ class Shutdown {
   /// The owner lets go of the engine, which frees itself.
   void release() noexcept {
     shutdown(close_grace_);
-    if (farewell_.owner_lets_go(&engine_)) destroy_policies();
+    if (farewell_.owner_lets_go(engine_.owner())) destroy_policies();
   }
 
   // --- the steps, for whoever takes the time between them himself. No effect once the gates are closed.
@@ -110,6 +110,7 @@ class Shutdown {
       auto& executor = engine_.parts().policies->executor;
       Limit at_limit;  // else time would jump over it
       executor.wake_by(at_limit, to_time_point<typename Engine::Clock>(limit));
+      const CallbackFrame frame{engine_.owner()};  // others' callbacks run here, and whoever ends us there would wait
       executor.help_until([&] { return done() || engine_.now() >= limit; });
       executor.cancel(at_limit);
     } else {
@@ -127,7 +128,7 @@ class Shutdown {
 
   [[nodiscard]] Closes closes_within(Duration grace) const noexcept {
     if (grace.count() <= 0) return Closes::none;
-    if (!CallbackFrame::is_inside(&engine_) && may_wait()) return Closes::awaited;
+    if (!CallbackFrame::is_inside(engine_.owner()) && may_wait()) return Closes::awaited;
     return Engine::Policies::has_async_close ? Closes::inline_only : Closes::none;
   }
 

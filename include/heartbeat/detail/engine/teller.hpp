@@ -68,7 +68,7 @@ class Teller {
  private:
   void fire(Shard& home, Firing& firing) noexcept {
     {
-      const CallbackFrame frame;
+      const CallbackFrame frame{engine_.owner()};
       firing.source.request_stop();
     }
     Effects effects;
@@ -113,7 +113,7 @@ class Teller {
         .text = delivery.text,
         .failures = delivery.failures,
         .close_follows = delivery.close_follows};
-    const CallbackFrame frame;
+    const CallbackFrame frame{engine_.owner()};
     try {
       engine_.parts().policies->sink(event);
       return true;

@@ -65,6 +65,16 @@ class Core {
     if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
   }
 
+  /// Whose callbacks its callbacks are: its own, or another engine's that is one with it to the user.
+  [[nodiscard]] const void* owner() const noexcept { return owner_; }
+
+  /// Makes its callbacks the other one's, whom it keeps from now on. REQUIRES: once, before anything is started; the
+  /// other one belongs to itself.
+  void belong_to(Core& other) noexcept {
+    other.add_reference();
+    owner_ = &other;
+  }
+
   /// The limit of calls in flight.
   [[nodiscard]] Credits& credits() noexcept { return credits_; }
 
@@ -94,11 +104,14 @@ class Core {
 
  protected:
   explicit Core(std::size_t most_in_flight) noexcept : credits_{most_in_flight} {}
-  virtual ~Core() = default;
+  virtual ~Core() {
+    if (owner_ != this) owner_->remove_reference();
+  }
 
   std::vector<std::unique_ptr<Shard>> shards_;  // constant once made
 
  private:
+  Core* owner_ = this;  // constant once anything is started; kept by a reference, if another
   std::atomic<std::size_t> references_{1};
   std::atomic<std::size_t> next_shard_{0};
   Credits credits_;

@@ -5,7 +5,8 @@
 //
 //    open --(gates closed)--> closing --(last one out)--> quiet --(owner lets go)--> policies destroyed by the owner
 //                                |
-//                                +--(owner lets go in a callback)--> orphaned --(last one out)--> destroyed by that one
+//                                +--(owner lets go in its callback)-> orphaned --(last one out)--> destroyed by that
+//                                one
 #pragma once
 
 #include <chrono>
@@ -27,10 +28,10 @@ class Farewell {
     return (before & orphaned) != 0;
   }
 
-  /// Nobody but the late answers' memory is needed any more. Outside callbacks it waits for the last one out, inside
-  /// nothing may wait (G15). True if the policies are the caller's to destroy.
-  [[nodiscard]] bool owner_lets_go(const void* = nullptr) noexcept {
-    if (!CallbackFrame::is_inside()) bell_.wait([this] { return is_quiet(); });
+  /// Nobody but the late answers' memory is needed any more. Waits for the last one out, but not inside one of the
+  /// owner's callbacks, where that one is the caller. True if the policies are the caller's to destroy.
+  [[nodiscard]] bool owner_lets_go(const void* owner) noexcept {
+    if (!CallbackFrame::is_inside(owner)) bell_.wait([this] { return is_quiet(); });
     return (ending_.fetch_or(orphaned) & quiet) != 0;
   }
 

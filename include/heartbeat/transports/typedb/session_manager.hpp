@@ -93,7 +93,9 @@ class BasicSessionManager {
   BasicSessionManager(const BasicSessionManager&) = delete;
   BasicSessionManager& operator=(const BasicSessionManager&) = delete;
 
-  /// As `shutdown(close_timeout)`.
+  /// As `shutdown(close_timeout)`, and waits until none of the user's callbacks runs any more: also inside a callback
+  /// of another manager or registry, so two that destroy each other's owners on two threads wait for each other for
+  /// ever.
   ~BasicSessionManager() { shutdown(options_.close_timeout); }
 
   /// Asks the server whether it speaks this protocol. Sessions may be opened without.
