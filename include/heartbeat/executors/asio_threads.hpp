@@ -4,6 +4,8 @@
 #pragma once
 
 #include <concepts>
+#include <typeinfo>
+#include <utility>  // before Asio 1.74, which needs it and does not say so
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/io_context.hpp>
@@ -37,8 +39,9 @@ template <class Inner>
 }
 
 inline bool runs_on_this_thread(const boost::asio::any_io_executor& any) noexcept {
+  // Asked for its type first: Asio 1.18 (Boost 1.74) gives a pointer to a target of whatever type is asked for.
   const auto asked = [&]<class... Known>() {
-    return ((any.target<Known>() != nullptr && runs_on_this_thread(*any.target<Known>())) || ...);
+    return ((any.target_type() == typeid(Known) && runs_on_this_thread(*any.target<Known>())) || ...);
   };
   using boost::asio::io_context;
   using boost::asio::strand;
