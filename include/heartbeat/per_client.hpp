@@ -146,13 +146,13 @@ class PerClient {
     member->since = since;
     detail::ClientBeat::Keys made;
     auto place = made.extract(made.emplace(0, member).first);
-    auto [record, is_running_one] =
-        keys_.engine_->start({std::move(key), hold.get(), since, granted_until(options, *hold.get())},
-                             {.interval = std::chrono::hours{1},
-                              .ttl = Duration::longest,
-                              .if_running = options.if_running,
-                              .parent = std::move(options.parent)},
-                             nullptr, error, detail::Token::made_at_start);
+    auto [record, is_running_one] = keys_.engine_->start(
+        {std::move(key), hold.get(), since, detail::granted_until<C>(*hold.get(), options.granted_at)},
+        {.interval = std::chrono::hours{1},
+         .ttl = Duration::longest,
+         .if_running = options.if_running,
+         .parent = std::move(options.parent)},
+        nullptr, error, detail::Token::made_at_start);
     if (!record) return {};
     if (!is_running_one) {
       hold.release();
@@ -294,18 +294,6 @@ class PerClient {
       }
       kept->shard().core().stop(*kept, false);  // it is closed: whoever closed it may not be that far yet
     }
-  }
-
-  // An old close of the client may hit what was granted, until an acknowledgement shows that it has not.
-  [[nodiscard]] static bool is_in_doubt(const detail::ClientBeat& beat) noexcept {
-    return beat.record->side->is_grant_in_doubt && !beat.is_acknowledged_since(0);
-  }
-
-  [[nodiscard]] static std::optional<detail::Instant> granted_until(const Options& options,
-                                                                    const detail::ClientBeat& beat) noexcept {
-    if (!options.granted_at || is_in_doubt(beat)) return std::nullopt;
-    const detail::BeatRules& rules = beat.record->rules->rules;
-    return detail::add(detail::to_instant<C>(*options.granted_at), rules.ttl - rules.margin);
   }
 
   [[nodiscard]] detail::RecordReference find(const K& key) const {
