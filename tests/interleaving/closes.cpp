@@ -89,6 +89,22 @@ class Waiter {
   bool has_returned_ = false;
 };
 
+// Where a call of the transport stays until it is let through.
+class Barrier {
+ public:
+  void pass(Scheduler& schedule) {
+    while (!is_open_)
+      schedule.park("blocks", this);
+  }
+  void open(Scheduler& schedule) {
+    is_open_ = true;
+    schedule.tell(this);
+  }
+
+ private:
+  bool is_open_ = false;
+};
+
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(closes)
@@ -512,6 +528,46 @@ BOOST_AUTO_TEST_CASE(it_waits_until_the_blocking_beat_has_returned) {
 
     world.comes_to_rest();
     if (closes_of(world, 0) != 1) schedule.fail("not one close");
+    settles(world);
+  });
+}
+
+// Its timeout frees neither the thread nor the session: the server may execute the beat at any time until it returns.
+BOOST_AUTO_TEST_CASE(it_waits_for_a_blocking_beat_beyond_its_timeout) {
+  explore([](Scheduler& schedule) {
+    BlockingWorld world{schedule, {.workers = 2, .pool = 4}};
+    Barrier barrier;
+    world.server.on_beat = [&](std::size_t, const BeatContext&) { barrier.pass(schedule); };
+    auto beat = world.start(1, world.closing());
+    schedule.rest();
+    const bool is_late = schedule.random(2) == 0;
+
+    world.together(
+        {{"owner", [&] { world.stop(beat); }}, {"time", [&] { world.threads->advance(5s); }}, {"server", [&] {
+                                                                                                 if (is_late)
+                                                                                                   schedule.rest();
+                                                                                                 barrier.open(schedule);
+                                                                                               }}});
+
+    world.comes_to_rest();
+    if (closes_of(world, 0) != 1) schedule.fail("not one close");
+    settles(world);
+  });
+}
+
+BOOST_AUTO_TEST_CASE(it_is_not_repeated_while_it_blocks) {
+  explore([](Scheduler& schedule) {
+    BlockingWorld world{schedule, {.workers = 2, .pool = 4}};
+    Barrier barrier;
+    world.server.on_close = [&](std::size_t) { barrier.pass(schedule); };
+    auto beat = world.start(1, world.closing());
+
+    world.together({{"owner", [&] { world.stop(beat); }}});
+    a_ttl_passes(world);
+
+    if (closes_of(world, 0) != 1) schedule.fail("not one close");
+    barrier.open(schedule);
+    world.comes_to_rest();
     settles(world);
   });
 }

@@ -116,7 +116,7 @@ struct Server {
     const SeenCallback seen{watch, session.heartbeat, Callback::blocking_close};
     const std::size_t number =
         watch.sends_close(session.heartbeat, VirtualClock::last_reading, context.timeout().count());
-    point("is executed");
+    if (on_close) on_close(session.heartbeat);
     watch.answers_close(session.heartbeat, number);
     return {};
   }
@@ -169,6 +169,7 @@ struct Server {
   Watch watch;
   bool answers_at_once = false;
   std::function<void(std::size_t heartbeat, const BeatContext&)> on_beat;
+  std::function<void(std::size_t heartbeat)> on_close;  // a blocking one
   std::function<void(std::size_t heartbeat, EventKind)> on_event;
   std::deque<Call<BeatCompletion>> calls;
   std::deque<Call<CloseCompletion>> closes;
