@@ -113,6 +113,10 @@ class Claiming {
       Ending{hold_}.end(record, EndReason::parent_cancelled);
       return false;
     }
+    if (const Closing closing{hold_}; is_close && closing.is_too_late(record)) {  // the turn has not come by yet
+      closing.due(record);
+      return false;
+    }
     const BeatRules& rules = record.rules->rules;
     const bool is_stuck = !is_close && (record.is_calling || record.abandoned > rules.attempts);
     BeatSlot* const slot = is_stuck ? nullptr : hold_.parts.calls.take(record, hold_.now);

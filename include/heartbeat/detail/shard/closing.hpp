@@ -96,6 +96,9 @@ class Closing {
     }
   }
 
+  /// The server has let go of the session by itself.
+  [[nodiscard]] bool is_too_late(const Record& record) const noexcept { return hold_.now >= limit_of(record); }
+
   /// Nobody waits for its confirmation any more, and wants it repeated.
   void end_repeats(Record& record) const noexcept {
     if (!record.close.is_open()) return;
