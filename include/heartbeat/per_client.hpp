@@ -236,8 +236,7 @@ class PerClient {
   using Keys = HeartbeatRegistry<detail::MemberKey<K>, detail::ClientsBeat, C, E>;
   using Clients = HeartbeatRegistry<client_type, T, C, E>;
 
-  // For `async_shutdown`.
-  friend auto shutdown_steps_of(PerClient& sessions) {
+  friend auto shutdown_steps_of(PerClient& sessions) {  // for `async_shutdown`
     return detail::ClientShutdown{shutdown_steps_of(sessions.clients_), shutdown_steps_of(sessions.keys_)};
   }
 

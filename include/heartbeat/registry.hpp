@@ -16,6 +16,7 @@
 #include <heartbeat/clock.hpp>
 #include <heartbeat/detail/engine/engine.hpp>
 #include <heartbeat/detail/engine/look_at.hpp>
+#include <heartbeat/detail/engine/shutdown_steps.hpp>
 #include <heartbeat/duration.hpp>
 #include <heartbeat/event.hpp>
 #include <heartbeat/executor.hpp>
@@ -132,7 +133,7 @@ class HeartbeatRegistry {
   bool request_stop(const K& key) { return stop_found(engine_->find(key, EngineType::any_generation), false); }
 
   /// Ends every running heartbeat as stopped; how many. Heartbeats started meanwhile may run on.
-  std::size_t stop_all() noexcept { return engine_->stop_all(); }
+  std::size_t stop_all() noexcept { return detail::Ender<EngineType>{*engine_}.end_all(EndReason::stopped); }
 
   /// Ends what has stalled now, without waiting for the executor, and returns those that this call ended; each is
   /// returned by one call only. Respects `OnStall::keep_beating` and the grace after a time gap. Also happens by
@@ -144,7 +145,7 @@ class HeartbeatRegistry {
   /// Waits for the close of the key's last heartbeat, as `HeartbeatHandle::wait_for_close`. True also where no close of
   /// the key is open: none was wanted, it was confirmed, or given up some time ago.
   bool wait_for_close(const K& key, Duration grace) {
-    const detail::RecordReference record = engine_->find_closing(key);
+    const detail::RecordReference record = detail::Looker<EngineType>{*engine_}.find_closing(key);
     return !record || record->shard().core().wait_for_close(*record, grace);
   }
 

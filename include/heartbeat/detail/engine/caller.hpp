@@ -36,7 +36,8 @@ class Caller {
   /// So many lanes may call at once, less what tokens and events need.
   Caller(Engine& engine, std::size_t lanes) noexcept : engine_{engine}, most_calling_{lanes > 2 ? lanes - 2 : 1} {}
 
-  /// Sends a slice of what may leave the shard, asynchronously; true if there is more.
+  /// Sends a slice of what may leave the shard, asynchronously; true if there is more. REQUIRES: of a blocking
+  /// transport, nothing but asynchronous closes.
   [[nodiscard]] bool send_some(Shard& home) noexcept {
     // A record claimed is busy until its slice is through, so slices are short where each record is a call.
     constexpr std::size_t most = Policies::form == BeatForm::batch ? slice_size : 64;
@@ -49,7 +50,7 @@ class Caller {
     bool threw = false;
     if constexpr (Policies::form == BeatForm::batch) {
       call_batches(home, claims, called, threw);
-    } else if constexpr (Policies::form == BeatForm::async) {
+    } else {
       call_each(home, claims, called, threw);
     }
     settle(home, [&](const Hold& hold) {
@@ -59,23 +60,6 @@ class Caller {
       }
     });
     return more;
-  }
-
-  /// Begins the asynchronous closes that may leave the shard, on this thread, until none waits or there is no place for
-  /// more. REQUIRES: no heartbeat of the shard runs.
-  void begin_closes(Shard& home) noexcept {
-    std::array<Claim, 64> room;
-    std::array<bool, 64> called{};
-    bool threw = false;
-    for (bool more = true; more;) {
-      const std::span<Claim> claims = std::span{room}.first(claim(home, room, Calling::async, more));
-      if (claims.empty()) return;
-      call_each(home, claims, called, threw);
-      settle(home, [&](const Hold& hold) {
-        for (const Claim& claim : claims)
-          Claiming{hold}.initiated(claim, threw);
-      });
-    }
   }
 
   /// Makes one blocking call, if one may leave and a lane is free for it; false if not.

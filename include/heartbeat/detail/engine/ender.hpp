@@ -65,6 +65,7 @@ class Ender {
 
   /// Ends every running heartbeat on the caller's thread; how many.
   std::size_t end_all(EndReason reason) const noexcept {
+    const CoreReference kept{engine_};  // what a token calls may destroy the registry
     std::size_t count = 0;
     for (std::size_t i = 0; i < engine_.shard_count(); ++i) {
       Shard& home = engine_.shard(i);

@@ -80,6 +80,7 @@ struct EngineParts {
         caller{engine, lanes.size()},
         canceller{engine},
         drivers{engine},
+        close_wait{engine},
         shutdown{engine, shards, close_grace} {}
 
   std::optional<typename Engine::Policies> policies;  // destroyed once quiet and released
@@ -89,6 +90,7 @@ struct EngineParts {
   Caller<Engine> caller;
   Canceller<Engine> canceller;
   Drivers<Engine> drivers;
+  CloseWait<Engine> close_wait;
   Shutdown<Engine> shutdown;
 };
 
@@ -114,14 +116,11 @@ class Engine final : public Core {
   /// looker.hpp, all of these.
   template <class Name>
   [[nodiscard]] RecordReference find(const Name& key, std::uint64_t generation);
-  [[nodiscard]] RecordReference find_closing(const Key& key);
   std::vector<Key> sweep();
   template <class Fn>
   void visit(Fn fn);
   [[nodiscard]] std::size_t size();
   [[nodiscard]] Statistics statistics();
-  /// ender.hpp.
-  std::size_t stop_all();
   [[nodiscard]] const C& clock() const noexcept { return parts_.policies->clock; }
   [[nodiscard]] T& transport() noexcept { return parts_.policies->transport; }
   [[nodiscard]] E& executor() noexcept { return parts_.policies->executor; }

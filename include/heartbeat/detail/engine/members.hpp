@@ -66,11 +66,6 @@ RecordReference Engine<Key, T, C, E>::find(const Name& key, std::uint64_t genera
 }
 
 template <class Key, class T, class C, class E>
-RecordReference Engine<Key, T, C, E>::find_closing(const Key& key) {
-  return Looker<Engine>{*this}.find_closing(key);
-}
-
-template <class Key, class T, class C, class E>
 std::vector<Key> Engine<Key, T, C, E>::sweep() {
   return Looker<Engine>{*this}.sweep();
 }
@@ -91,12 +86,6 @@ Statistics Engine<Key, T, C, E>::statistics() {
   return Looker<Engine>{*this}.statistics();
 }
 
-template <class Key, class T, class C, class E>
-std::size_t Engine<Key, T, C, E>::stop_all() {
-  const CoreReference mine{*this};
-  return Ender<Engine>{*this}.end_all(EndReason::stopped);
-}
-
 // --- Core
 
 template <class Key, class T, class C, class E>
@@ -111,7 +100,10 @@ void Engine<Key, T, C, E>::perform(Shard& home, Effects& effects) noexcept {
   if (effects.has_ready) parts_.drivers.wake_sender(home);
   pass_on(std::exchange(effects.returned, {}));
   if (effects.has_news) parts_.lanes.wake();
-  if (effects.has_closed) parts_.shutdown.close_over();
+  if (effects.has_closed) {
+    parts_.close_wait.ring();
+    parts_.shutdown.close_over();
+  }
 }
 
 // One shard of a kind is woken at a time, and wakes the next one if it leaves credits.
@@ -146,7 +138,7 @@ bool Engine<Key, T, C, E>::stop(Record& record, bool wait) noexcept {
 
 template <class Key, class T, class C, class E>
 bool Engine<Key, T, C, E>::wait_for_close(Record& record, Duration grace) noexcept {
-  return CloseWait<Engine>{*this}.wait(record, grace);
+  return parts_.close_wait.wait(record, grace);
 }
 
 template <class Key, class T, class C, class E>

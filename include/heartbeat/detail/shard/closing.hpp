@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: BSL-1.0
-// Calls that are given up, and the close of an ended heartbeat's session, from the end that asks for one until it is
-// over. The key is free at the end, but the record stays in the roster as long as its close matters to whoever starts
-// the key next: until it is over, and in doubt for a ttl (F15). The drawing is in lifecycle/close_standing.hpp.
-// Read next: ending.hpp.
+// The close of an ended heartbeat's session, from the end that asks for one until it is over. The key is free at the
+// end, but the record stays in the roster as long as its close matters to whoever starts the key next: until it is
+// over, and if it is in doubt, for a ttl (F15). The drawing is in lifecycle/close_standing.hpp. Read next:
+// last_closes.hpp, those of all at a shutdown; ending.hpp.
 #pragma once
 
 #include <algorithm>
-#include <array>
-#include <cstddef>
 #include <cstdint>
-#include <span>
 
+#include <heartbeat/detail/shard/abandoning.hpp>
 #include <heartbeat/detail/shard/filing.hpp>
 
 namespace heartbeat::detail {
@@ -53,7 +51,7 @@ class Closing {
   void beat_over(Record& record) const noexcept {
     if (record.close.at() != At::behind_beat || record.slot != nullptr || record.is_calling) return;
     record.close.beat_over();
-    refile(record);
+    file(record);
   }
 
   // --- what becomes of it
@@ -68,11 +66,11 @@ class Closing {
   /// It rests until it is repeated, if it may be.
   void failed(Record& record, bool has_timed_out) const noexcept {
     record.close.failed(has_timed_out);
-    if (record.close.is_last() || !hold_.parts.calls.repeats_closes() || hold_.now >= limit_of(record)) {
+    if (record.close.is_last() || !hold_.parts.calls.repeats_closes() || is_too_late(record)) {
       return finish(record, &Statistics::closes_failed);
     }
     hold_.effects.has_closed = true;  // whoever waits for it may have no time for a repeat
-    refile(record);
+    file(record);
     release_held(record);
   }
 
@@ -80,15 +78,15 @@ class Closing {
   void due(Record& record) const noexcept {
     switch (record.close.at()) {
       case At::behind_beat:
-        if (record.slot != nullptr) abandon(record);
+        if (record.slot != nullptr) Abandoning{hold_}.abandon(record);
         if (!record.is_calling) return beat_over(record);
-        if (hold_.now >= limit_of(record)) return finish(record, &Statistics::closes_skipped);
+        if (is_too_late(record)) return finish(record, &Statistics::closes_skipped);
         return file(record);
       case At::waiting:
         return finish(record, record.close.is_repeat() ? &Statistics::closes_failed : &Statistics::closes_skipped);
-      case At::sent: abandon(record); return failed(record, true);
+      case At::sent: Abandoning{hold_}.abandon(record); return failed(record, true);
       case At::resting:
-        if (hold_.now >= limit_of(record)) return finish(record, &Statistics::closes_failed);
+        if (is_too_late(record)) return finish(record, &Statistics::closes_failed);
         if (!may_repeat(record)) return file(record);
         record.close.repeat();
         return file(record);
@@ -109,63 +107,41 @@ class Closing {
   /// A heartbeat of the same key is being started: what was not sent is withdrawn, what failed is not repeated.
   void make_way(Record& record) const noexcept {
     const bool is_unsent = record.close.is_unsent();
-    if (record.slot != nullptr) abandon(record);
+    if (record.slot != nullptr) Abandoning{hold_}.abandon(record);
     finish(record, is_unsent ? &Statistics::closes_withdrawn : &Statistics::closes_failed);
   }
 
   // --- at a shutdown
 
-  /// Closes of the next buckets that rest, and if `beats_too` those that wait for a beat, are to be sent now.
-  void hasten(std::uint64_t& cursor, bool beats_too) const noexcept {
-    std::array<Record*, slice_size / 2> found;
-    const std::size_t count = hold_.parts.roster.some(cursor, found, [&](const Record& record) {
-      if (record.close.at() == At::resting) return may_repeat(record);
-      return beats_too && record.close.at() == At::behind_beat && record.slot != nullptr;
-    });
-    for (Record* const record : std::span{found}.first(count)) {
-      if (record->close.at() == At::resting) {
-        record->close.repeat();
-        refile(*record);
-      } else {
-        abandon(*record);
-        beat_over(*record);
-      }
+  /// It is to be sent now, if it rests, and if it waits for a beat, not to wait any longer.
+  void hasten(Record& record) const noexcept {
+    if (record.close.at() == At::behind_beat && record.slot != nullptr) {
+      Abandoning{hold_}.abandon(record);
+      beat_over(record);
+    } else if (record.close.at() == At::resting && may_repeat(record)) {
+      record.close.repeat();
+      file(record);
     }
   }
 
-  /// Gives up what is not over, of the next buckets.
-  void give_up(std::uint64_t& cursor) const noexcept {
-    std::array<Record*, slice_size / 2> found;
-    const std::size_t count =
-        hold_.parts.roster.some(cursor, found, [](const Record& record) { return record.life.is_ended(); });
-    for (Record* const record : std::span{found}.first(count)) {
-      if (!record->close.is_open()) {
-        Filing{hold_}.unfile(*record);
-        forget(*record);
-        continue;
-      }
-      const bool is_unsent = record->close.is_unsent();
-      if (record->slot != nullptr && record->slot->is_close && !record->is_calling) {
-        (void)let_answer_late(*record);  // it was handed to the transport, and may as well reach the server
-      } else if (record->slot != nullptr) {
-        abandon(*record);
-      }
-      finish(*record, is_unsent ? &Statistics::closes_skipped : &Statistics::closes_failed);
+  /// Its record is let go of, whatever there is of it.
+  void give_up(Record& record) const noexcept {
+    if (!record.close.is_open()) {
+      Filing{hold_}.unfile(record);
+      return forget(record);
     }
+    const bool is_unsent = record.close.is_unsent();
+    if (record.slot != nullptr && record.slot->is_close && !record.is_calling) {
+      (void)Abandoning{hold_}.let_answer_late(record);  // handed to the transport, and may as well reach the server
+    } else if (record.slot != nullptr) {
+      Abandoning{hold_}.abandon(record);
+    }
+    finish(record, is_unsent ? &Statistics::closes_skipped : &Statistics::closes_failed);
   }
 
-  // --- calls
-
-  /// The current call is given up, beat or close: what it held goes back, and its token is left for a lane.
-  void abandon(Record& record) const noexcept {
-    hold_.effects.give_back(*record.slot);
-    if (hold_.parts.calls.abandon_and_cancel(record)) hold_.effects.has_news = true;
-  }
-
-  /// The current call is given up, and its token is the caller's to request, or not.
-  [[nodiscard]] std::stop_source let_answer_late(Record& record) const noexcept {
-    hold_.effects.give_back(*record.slot);
-    return hold_.parts.calls.abandon(record);
+  /// Not while a blocking call of the key is on a stack, or too many of its calls are never answered.
+  [[nodiscard]] static bool may_repeat(const Record& record) noexcept {
+    return !record.is_calling && record.abandoned <= record.rules->rules.attempts;
   }
 
  private:
@@ -175,36 +151,26 @@ class Closing {
     return add(record.life.ended_at(), rules.ttl + (record.close.was_behind() ? rules.beat_timeout : 0));
   }
 
-  // Not while a blocking call of the key is on a stack, or too many of its calls are never answered.
-  [[nodiscard]] static bool may_repeat(const Record& record) noexcept {
-    return !record.is_calling && record.abandoned <= record.rules->rules.attempts;
-  }
-
-  // Slowly, and not together with those that failed at the same time.
-  [[nodiscard]] std::int64_t pause_of(const BeatRules& rules) const noexcept {
-    const std::int64_t half = rules.interval / 2;
-    return std::max(half + hold_.parts.random.below(half + 1), rules.floor);
-  }
-
-  // Files one where its close says. REQUIRES: filed nowhere.
+  // Files one where its close says. A repeat comes slowly, and not together with those that failed at the same time.
   void file(Record& record) const noexcept {
     const Filing filing{hold_};
     const TickScale& scale = hold_.parts.policy.scale;
     hold_.parts.timetable.alarm().saw(hold_.now);
+    filing.unfile(record);
     Instant at = limit_of(record);
     if (record.close.at() == At::waiting) {
       filing.file(Queue::ready_again, record, scale.down(at));
       hold_.effects.has_ready = true;
-    } else {
-      if (record.slot != nullptr) at = record.slot->deadline;
-      if (record.close.at() == At::resting) at = std::min(at, add(hold_.now, pause_of(record.rules->rules)));
-      filing.file(Queue::timers, record, scale.up(at));
+      return filing.arm();
     }
+    if (record.slot != nullptr) at = record.slot->deadline;
+    if (record.close.at() == At::resting) {
+      const std::int64_t half = record.rules->rules.interval / 2;
+      const std::int64_t pause = std::max(half + hold_.parts.random.below(half + 1), record.rules->rules.floor);
+      at = std::min(at, add(hold_.now, pause));
+    }
+    filing.file(Queue::timers, record, scale.up(at));
     filing.arm();
-  }
-  void refile(Record& record) const noexcept {
-    Filing{hold_}.unfile(record);
-    file(record);
   }
 
   // The close is over, one way or another, and counted as said. One that is in doubt is remembered for a ttl.
@@ -215,7 +181,7 @@ class Closing {
     if (record.close.at() != At::confirmed) record.close.leave();
     Filing{hold_}.unfile(record);
     release_held(record);
-    if (record.close.is_in_doubt() && hold_.now < limit_of(record) && !hold_.parts.roster.is_closed()) {
+    if (record.close.is_in_doubt() && !is_too_late(record) && !hold_.parts.roster.is_closed()) {
       file(record);
     } else {
       forget(record);

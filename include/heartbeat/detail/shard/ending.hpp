@@ -28,7 +28,7 @@ class Ending {
     const bool closes = is_close_to_follow(record, reason);
     if (record.slot != nullptr) {
       discard_beat();
-      if (!closes) Closing{hold_}.abandon(record);
+      if (!closes) Abandoning{hold_}.abandon(record);
     }
     begin(record, reason, closes);
     if (record.side && record.side->stop.stop_possible()) {
@@ -46,7 +46,7 @@ class Ending {
     const bool closes = may_close && is_close_to_follow(record, reason);
     if (record.slot != nullptr) {
       discard_beat();
-      if (!closes) tokens.beat = Closing{hold_}.let_answer_late(record);
+      if (!closes) tokens.beat = Abandoning{hold_}.let_answer_late(record);
     }
     begin(record, reason, closes);
     tokens.heartbeat = take_over_tokens(record).heartbeat;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
-// Where a record waits: the timetable or the departures, by what its state asks for. Read next: closing.hpp.
+// Where a record waits: the timetable or the departures, by what its state asks for. Read next: abandoning.hpp,
+// closing.hpp.
 #pragma once
 
 #include <heartbeat/detail/shard/parts.hpp>

@@ -10,7 +10,6 @@
 #pragma once
 
 #include <chrono>
-#include <utility>
 
 #include <heartbeat/detail/threads/callback_gate.hpp>
 #include <heartbeat/detail/threads/threading.hpp>
@@ -39,16 +38,6 @@ class Farewell {
   /// False if it is not quiet after `limit`.
   bool wait_until_quiet(std::chrono::nanoseconds limit) {
     return bell_.wait_for(limit, [this] { return is_quiet(); });
-  }
-
-  /// Whoever waits looks again.
-  void ring() noexcept {
-    bell_.ring([] {});
-  }
-  /// False if the condition does not hold after `limit`. Looked at whenever it rings.
-  template <class Done>
-  bool wait_for(std::chrono::nanoseconds limit, Done done) {
-    return bell_.wait_for(limit, std::move(done));
   }
 
  private:

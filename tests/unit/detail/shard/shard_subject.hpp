@@ -14,6 +14,7 @@
 #include <vector>
 
 #include <heartbeat/detail/shard/core.hpp>
+#include <heartbeat/detail/shard/last_closes.hpp>
 
 #include "../lifecycle/lifecycle_subject.hpp"
 
@@ -276,8 +277,9 @@ class ShardSubject {
     for (Record* record : running)
       end(*record, EndReason::shut_down);
     for (std::uint64_t cursor = 0; cursor != KeyIndex<Record>::visit_end;) {
-      with_effects([&](Effects& effects)
-                       HEARTBEAT_REQUIRES(shard.mutex()) { Closing{shard.hold(core->time, effects)}.give_up(cursor); });
+      with_effects([&](Effects& effects) HEARTBEAT_REQUIRES(shard.mutex()) {
+        LastCloses{shard.hold(core->time, effects)}.give_up(cursor);
+      });
     }
     fire();
     with_effects([&](Effects& effects) HEARTBEAT_REQUIRES(shard.mutex()) {

@@ -121,32 +121,6 @@ BOOST_AUTO_TEST_CASE(who_waits_for_quiet_is_woken_by_the_last_one_out) {
   BOOST_TEST(is_quiet);
 }
 
-BOOST_AUTO_TEST_CASE(who_waits_for_a_condition_looks_again_whenever_it_rings) {
-  Farewell farewell;
-  std::latch both{2};
-  Atomic<bool> is_done{false};
-  bool was_done = false;
-
-  {
-    const std::jthread waiting{[&] {
-      both.arrive_and_wait();
-      was_done = farewell.wait_for(1h, [&] { return is_done.load(); });
-    }};
-    both.arrive_and_wait();
-    is_done.store(true);
-    farewell.ring();
-  }
-
-  BOOST_TEST(was_done);
-  BOOST_TEST(!farewell.is_quiet(), "ringing alone makes nothing quiet");
-}
-
-BOOST_AUTO_TEST_CASE(a_condition_that_does_not_come_true_is_waited_for_no_longer_than_the_limit) {
-  Farewell farewell;
-
-  BOOST_TEST(!farewell.wait_for(0ns, [] { return false; }));
-}
-
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace
