@@ -108,24 +108,27 @@ concept HelpingExecutor = requires(E& executor, detail::DoneArchetype done) {
   { executor.help_until(done) } -> std::same_as<bool>;
 };
 
-/// An executor that knows its threads.
+/// An executor that knows its threads, so that whoever is about to wait for one of its works can tell whether this is
+/// the wrong place to do so.
 ///
-/// | expression              | type   | meaning                                                                     |
-/// | ----------------------- | ------ | --------------------------------------------------------------------------- |
-/// | `e.needs_this_thread()` | `bool` | works of it may need the calling thread to run: who waits here for one may  |
-/// |                         |        | wait in vain                                                                |
+/// | expression              | type   | meaning                                                                |
+/// | ----------------------- | ------ | ---------------------------------------------------------------------- |
+/// | `c.needs_this_thread()` | `bool` | true if works may need the calling thread to run: who waits here for a |
+/// |                         |        | work may wait in vain. Where it cannot know it says so too             |
 ///
-/// `noexcept`, from any thread. Optional: without it, the calling thread counts as somebody else's. Why: a shutdown on
-/// the only thread of an event loop must not wait for what this very thread has to do.
+/// From any thread, in a work of the executor too, `noexcept`, and quick: it waits for nothing. Why one writes one: on
+/// the only thread of an event loop, a registry's shutdown would wait its whole time for works that can only run behind
+/// it. An executor without it is taken never to need the thread that waits; so is a `HelpingExecutor`, which runs its
+/// works there.
 template <class E>
-concept ThreadAwareExecutor = requires(const E& executor) {
-  { executor.needs_this_thread() }
+concept ThreadAwareExecutor = requires(const E& constant) {
+  { constant.needs_this_thread() }
   noexcept->std::same_as<bool>;
 };
 
 namespace detail {
 
-// One that the waiting thread drives itself needs no other.
+// Whether waiting here for a work of the executor may be in vain.
 template <class E>
 [[nodiscard]] bool needs_this_thread(const E& executor) noexcept {
   if constexpr (ThreadAwareExecutor<E> && !HelpingExecutor<E>) {

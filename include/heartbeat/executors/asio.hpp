@@ -20,7 +20,7 @@
 #include <heartbeat/clock.hpp>
 #include <heartbeat/error.hpp>
 #include <heartbeat/executor.hpp>
-#include <heartbeat/executors/asio_end.hpp>       // IWYU pragma: export
+#include <heartbeat/executors/asio_end.hpp>  // IWYU pragma: export
 #include <heartbeat/executors/asio_shutdown.hpp>  // IWYU pragma: export
 #include <heartbeat/executors/asio_timers.hpp>
 #include <heartbeat/executors/asio_works.hpp>
@@ -123,10 +123,14 @@ class BasicAsioExecutor {
   /// True if the timer was armed: it is idle now.
   bool cancel(Timer& timer) noexcept { return parts_->timers->cancel(timer); }
 
-  /// True on a thread that runs the context: it may be the only one, for Asio does not say how many there are. False
-  /// for executors that do not tell, and inside an `any_io_executor` for all but those of io_context and thread_pool
-  /// and strands on these.
-  [[nodiscard]] bool needs_this_thread() const noexcept { return parts_->works->is_on_this_thread(); }
+  /// True on a thread that is running the context: Asio does not say how many do, and it may be the only one, so that
+  /// who waits here for a work may wait in vain. In a strand the threads that run what is below it count too; those of
+  /// the pool for blocking work do not. On a thread that is not in `run()` it is false, even if no other thread will
+  /// be.
+  ///
+  /// False on executors of which nobody can say: those of other libraries, system_executor, and any_io_executor unless
+  /// it holds an executor of io_context or thread_pool, a strand on one, or one on an any_io_executor that does.
+  [[nodiscard]] bool needs_this_thread() const noexcept { return parts_->works->need_this_thread(); }
 
   /// Runs the work on a thread of the pool.
   void post_blocking(Work& work) noexcept requires has_pool { parts_->blocking->post(work); }
@@ -185,5 +189,6 @@ using BlockingAsioExecutor =
 
 static_assert(ExecutorFor<AsioExecutor, BootClock> && !BlockingExecutor<AsioExecutor>);
 static_assert(ExecutorFor<BlockingAsioExecutor, BootClock> && BlockingExecutor<BlockingAsioExecutor>);
+static_assert(ThreadAwareExecutor<AsioExecutor> && ThreadAwareExecutor<BlockingAsioExecutor>);
 
 }  // namespace heartbeat

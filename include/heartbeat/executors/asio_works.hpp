@@ -14,7 +14,7 @@
 
 #include <heartbeat/executor.hpp>
 #include <heartbeat/executors/asio_storage.hpp>
-#include <heartbeat/executors/asio_threads.hpp>
+#include <heartbeat/executors/asio_this_thread.hpp>
 #include <heartbeat/executors/work_queue.hpp>
 
 namespace heartbeat::detail {
@@ -60,8 +60,8 @@ class AsioWorks : public std::enable_shared_from_this<AsioWorks<Ex>> {
 
   [[nodiscard]] std::size_t at_once() const noexcept { return runners_.size(); }
 
-  /// True on a thread that runs the executor's context.
-  [[nodiscard]] bool is_on_this_thread() const noexcept { return runs_on_this_thread(executor_); }
+  /// True if the works may have to wait for the calling thread.
+  [[nodiscard]] bool need_this_thread() const noexcept { return asio_runs_on_this_thread(executor_); }
 
  private:
   struct Runner {
