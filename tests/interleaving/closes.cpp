@@ -734,4 +734,17 @@ BOOST_AUTO_TEST_CASE(the_destructor_sends_those_of_handles_that_died_just_before
   });
 }
 
+BOOST_AUTO_TEST_CASE(a_blocking_one_is_over_or_never_begins_where_the_destructor_returns) {
+  explore([](Scheduler& schedule) {
+    BlockingWorld world{schedule, {.workers = 1, .pool = 4}};
+    auto a = world.start(1, world.closing());
+    auto b = world.start(2, world.closing());
+
+    world.together({{"stopper", [&] { world.stop(a); }}, {"owner", [&] { world.destroy_registry(); }}});
+
+    world.comes_to_rest();
+    if (closes_of(world, 0) > 1 || closes_of(world, 1) > 1) schedule.fail("more than one close of one");
+  });
+}
+
 BOOST_AUTO_TEST_SUITE_END()
