@@ -232,6 +232,29 @@ BOOST_AUTO_TEST_CASE(a_start_meets_its_repeat) {
   BOOST_TEST(repeated > 0);
 }
 
+// What one start has left in doubt, all are in doubt of until a ttl has passed.
+BOOST_AUTO_TEST_CASE(a_second_start_relies_no_more_on_its_grant_than_the_first) {
+  explore([](Scheduler& schedule) {
+    World world{schedule, {.workers = 2, .pool = 1}};
+    auto first = closing(world, 1);
+    const bool is_repeated = schedule.random(2) == 0;
+    auto close = world.server.awaited_close();
+    if (is_repeated) world.server.answer(close, broken);
+
+    world.together({{"time", [&] { world.threads->advance(5s); }}, {"owner", [&] {
+                                                                      for (int i = 0; i < 3; ++i) {
+                                                                        auto options = world.closing();
+                                                                        options.when_ended = heartbeat::OnEnd::leave;
+                                                                        auto next = world.start(1, options);
+                                                                        if (!next.error) world.stop(next);
+                                                                      }
+                                                                    }}});
+
+    world.comes_to_rest();
+    settles(world);
+  });
+}
+
 // --- the beat that it waits for
 
 BOOST_AUTO_TEST_CASE(it_follows_the_answer_to_the_beat_whatever_that_says) {
@@ -458,15 +481,21 @@ BOOST_AUTO_TEST_CASE(who_waits_returns_where_the_registry_is_shut_down_or_destro
       auto beat = beating(world, 1);
       world.stop(beat);
       bool has_returned = false;
+      std::optional<std::int64_t> destroyed;
 
       world.together({{"waiter",
                        [&] {
                          static_cast<void>(beat.handle.wait_for_close(1h));
                          has_returned = true;
+                         if (destroyed && VirtualClock::last_reading >= *destroyed) {
+                           schedule.fail("it read the clock after the registry was destroyed");
+                         }
                        }},
                       {"owner", [&] {
                          if (is_destroyed) {
                            world.destroy_registry();
+                           world.threads->advance(1h);
+                           destroyed = world.threads->now();
                          } else {
                            world.shut_down(0s);
                          }
@@ -513,6 +542,28 @@ BOOST_AUTO_TEST_CASE(whoever_replaces_it_meets_a_stop) {
 
     world.comes_to_rest();
     judge_next(world, second);
+    settles(world);
+  });
+}
+
+// The session goes on: a close would be the next one's.
+BOOST_AUTO_TEST_CASE(what_is_replaced_is_not_closed) {
+  explore([](Scheduler& schedule) {
+    World world{schedule, {.workers = 2, .pool = 1}};
+    auto first = world.start(1, world.closing());
+    std::optional<World::Heartbeat> second;
+
+    world.together({{"owner",
+                     [&] {
+                       auto options = world.closing();
+                       options.if_running = IfRunning::replace;
+                       second.emplace(world.start(1, options));
+                     }},
+                    {"server", [&] { world.server.answer(BeatResult::acknowledged()); }}});
+
+    world.comes_to_rest();
+    if (second->error || !second->handle.valid()) schedule.fail("it was refused, or its grant does not count");
+    if (world.registry->statistics().closes_wanted != 0) schedule.fail("a close was wanted");
     settles(world);
   });
 }
@@ -680,6 +731,19 @@ BOOST_AUTO_TEST_CASE(the_destructor_sends_those_of_handles_that_died_just_before
 
     world.comes_to_rest();
     if (closes_of(world, 0) != 1 || closes_of(world, 1) != 1) schedule.fail("not one close each");
+  });
+}
+
+BOOST_AUTO_TEST_CASE(a_blocking_one_is_over_or_never_begins_where_the_destructor_returns) {
+  explore([](Scheduler& schedule) {
+    BlockingWorld world{schedule, {.workers = 1, .pool = 4}};
+    auto a = world.start(1, world.closing());
+    auto b = world.start(2, world.closing());
+
+    world.together({{"stopper", [&] { world.stop(a); }}, {"owner", [&] { world.destroy_registry(); }}});
+
+    world.comes_to_rest();
+    if (closes_of(world, 0) > 1 || closes_of(world, 1) > 1) schedule.fail("more than one close of one");
   });
 }
 
