@@ -87,20 +87,4 @@ BOOST_AUTO_TEST_CASE(two_who_wait_for_quiet_are_both_woken) {
   });
 }
 
-BOOST_AUTO_TEST_CASE(who_waits_for_a_condition_is_woken_by_a_ring) {
-  explore([](Scheduler& schedule) {
-    Farewell farewell;
-    heartbeat::detail::Atomic<bool> is_done{false};
-    bool is_woken = false;
-
-    schedule.together({{"waiter", [&] { is_woken = farewell.wait_for(1s, [&] { return is_done.load(); }); }},
-                       {"ringer", [&] {
-                          is_done.store(true);
-                          farewell.ring();
-                          schedule.rest();
-                          if (!is_woken) schedule.fail("the waiter sleeps on");
-                        }}});
-  });
-}
-
 BOOST_AUTO_TEST_SUITE_END()
