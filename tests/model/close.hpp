@@ -173,6 +173,7 @@ class Close {
   Sure withdrawn_ = Sure::no;
   bool makes_way_ = false;
   bool has_ended_repeats_ = false;
+  bool is_over_ = false;  // and everything that was due then has run
   std::size_t calls_at_shutdown_ = 0;
   bool rested_at_shutdown_ = false;
   bool is_hastened_ = false;  // by a shutdown

@@ -89,6 +89,7 @@ inline void Close::judge_rest(const Life* life, const Rest& rest, Time now) {
     failed_by_ = now;
     if (calls.size() == most_) is_failed_for_good_ = true;
   }
+  is_over_ = now > up(last_limit_) && (calls.empty() || calls.back().fate != SentClose::Fate::open || makes_way_);
   failed_by_ = rest.is_stuck ? now : std::max(failed_by_, rest.away_to);
   if (!rest.is_prompt || makes_way_ || is_hastened_ || calls.size() >= most_) return;
   if (calls.empty()) {
@@ -119,7 +120,7 @@ inline Close::Sure Close::is_in_doubt(Time now) const {
     if (call.fate == SentClose::Fate::unsure && doubt == Sure::no) doubt = Sure::unsure;
   }
   if (doubt == Sure::no || now < limit_ - terms.tick || (is_open && now < calls.back().deadline)) return doubt;
-  return is_open || now <= up(last_limit_) ? Sure::unsure : Sure::no;
+  return is_over_ ? Sure::no : Sure::unsure;
 }
 
 inline Close::Sure Close::is_confirmed() const {
