@@ -69,11 +69,13 @@ class Close {
   // --- what happens
 
   /// Its heartbeat has ended, and it is wanted. `has_beat`: a beat was in flight then, or may have been.
-  void begins(Time now, bool has_beat) {
+  void begins(Time now, bool has_beat) { begins(now, now, has_beat); }
+  /// The same between those two moments.
+  void begins(Time from, Time to, bool has_beat) {
     if (began_) return;
-    began_ = now;
-    limit_ = now + terms.ttl;
-    last_limit_ = limit_ + (has_beat ? terms.beat_timeout : Span{0});
+    began_ = to;
+    limit_ = from + terms.ttl;
+    last_limit_ = to + terms.ttl + (has_beat ? terms.beat_timeout : Span{0});
   }
 
   struct Sending {
@@ -154,8 +156,10 @@ class Close {
   }
   void object(const Life* life, Time now, std::string_view text) const { observer_->object("F15", life, now, text); }
   void judge_sending(const Life* life, const Sending& close) const;
+  // Too short a time after it has failed for a repeat. REQUIRES: it was sent.
   [[nodiscard]] bool rests(Time now) const {
-    return !calls.empty() && calls.back().fate != SentClose::Fate::open && now < failed_from_ + terms.least_pause;
+    const SentClose& last = calls.back();
+    return now < (last.fate == SentClose::Fate::open ? last.deadline : failed_from_) + terms.least_pause;
   }
 
   Observer* observer_;
@@ -169,6 +173,7 @@ class Close {
   Sure withdrawn_ = Sure::no;
   bool makes_way_ = false;
   bool has_ended_repeats_ = false;
+  bool is_over_ = false;  // and everything that was due then has run
   std::size_t calls_at_shutdown_ = 0;
   bool rested_at_shutdown_ = false;
   bool is_hastened_ = false;  // by a shutdown

@@ -24,10 +24,7 @@ inline void Close::judge_sending(const Life* life, const Sending& close) const {
   }
   if (is_hastened_) return;  // what rests leaves at once
   if (now - calls.back().sent < terms.floor) object(life, now, "two of its closes closer together than the floor");
-  const bool is_timed_out = calls.back().fate == SentClose::Fate::open;
-  if (now - (is_timed_out ? calls.back().deadline : failed_from_) < terms.least_pause) {
-    object(life, now, "repeated without a pause");
-  }
+  if (rests(now)) object(life, now, "repeated without a pause");
 }
 
 inline std::size_t Close::sends(const Life* life, const Sending& close) {
@@ -56,7 +53,7 @@ inline void Close::shutdown_begins(Time waits_until, Time now) {
   calls_at_shutdown_ = calls.size();
   const bool has_failed = !calls.empty() && (calls.back().fate == SentClose::Fate::failed ||
                                              calls.back().fate == SentClose::Fate::timed_out);
-  rested_at_shutdown_ = has_failed && !makes_way_ && calls.size() < most_ && now < limit_ - terms.tick;
+  rested_at_shutdown_ = has_failed && !makes_way_ && !has_ended_repeats_ && now < limit_ - terms.tick;
 }
 
 inline void Close::waited(const Life* life, bool said_true, bool has_ended, Time now) {
@@ -75,9 +72,13 @@ inline void Close::waited(const Life* life, bool said_true, bool has_ended, Time
 
 inline void Close::repeats_end(Time now) {
   has_ended_repeats_ = true;
-  const bool is_under_way = !calls.empty() && calls.back().fate == SentClose::Fate::open;
+  if (calls.empty()) {
+    most_ = std::min<std::size_t>(most_, 1);
+    return;
+  }
+  const bool is_under_way = calls.back().fate == SentClose::Fate::open && now < calls.back().deadline;
   most_ = std::min(most_, calls.size() + (is_under_way || rests(now) ? 0 : 1));
-  if (!is_under_way && !calls.empty()) is_failed_for_good_ = true;
+  if (!is_under_way) is_failed_for_good_ = true;
 }
 
 inline void Close::judge_rest(const Life* life, const Rest& rest, Time now) {
@@ -88,6 +89,7 @@ inline void Close::judge_rest(const Life* life, const Rest& rest, Time now) {
     failed_by_ = now;
     if (calls.size() == most_) is_failed_for_good_ = true;
   }
+  is_over_ = now > up(last_limit_) && (calls.empty() || calls.back().fate != SentClose::Fate::open || makes_way_);
   failed_by_ = rest.is_stuck ? now : std::max(failed_by_, rest.away_to);
   if (!rest.is_prompt || makes_way_ || is_hastened_ || calls.size() >= most_) return;
   if (calls.empty()) {
@@ -118,7 +120,7 @@ inline Close::Sure Close::is_in_doubt(Time now) const {
     if (call.fate == SentClose::Fate::unsure && doubt == Sure::no) doubt = Sure::unsure;
   }
   if (doubt == Sure::no || now < limit_ - terms.tick || (is_open && now < calls.back().deadline)) return doubt;
-  return is_open || now <= up(last_limit_) ? Sure::unsure : Sure::no;
+  return is_over_ ? Sure::no : Sure::unsure;
 }
 
 inline Close::Sure Close::is_confirmed() const {

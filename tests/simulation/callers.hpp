@@ -344,7 +344,14 @@ inline void World::show_progress() {
 }
 
 inline void World::cancel_a_parent() {
-  const std::size_t place = dice_.below(parents_.size() + 1);
+  const auto next = executor_.next_wake();
+  if (depth_ > 0 || !next || dice_.chance(0.5)) return cancel_parent(dice_.below(parents_.size() + 1));
+  executor_.run_at(*next, [this] {  // at once with what is due then, perhaps one of its children
+    if (!is_over_) cancel_parent(dice_.below(parents_.size() + 1));
+  });
+}
+
+inline void World::cancel_parent(std::size_t place) {
   const bool is_group = place == parents_.size();
   const auto is_child = [&](const Life& life) {
     return is_group ? group_ >= 0 && life.group == group_ : life.parent == static_cast<int>(place);

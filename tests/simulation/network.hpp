@@ -39,6 +39,7 @@ inline std::size_t World::take(const SessionKey& key, const BeatContext& context
   calls_[call].beat.emplace(std::move(completion));
   if (dice_.chance(0.3)) {  // a transport that cancels its call, and perhaps answers in doing so
     calls_[call].when_cancelled.emplace(context.stop_token(), [this, call] {
+      if (!is_over_) look_at_all();
       model_.beat_cancelled(calls_[call].key, calls_[call].number, now());
       if (goes_wrong(0.3)) answer(call, BeatResult::failed(std::make_error_code(std::errc::operation_canceled)), false);
       inside_callback("a beat's stop callback ran after the registry was destroyed");

@@ -173,6 +173,7 @@ class World {
   void sweep();
   void show_progress();
   void cancel_a_parent();
+  void cancel_parent(std::size_t place);
   void note_cancelled();
   void ask_for_token();
   void shut_down(Duration grace);
@@ -377,8 +378,10 @@ inline std::string World::run() {
   call_soon();
   run_until(plan_.busy);
   is_calm_ = true;
-  run_until(plan_.busy + 100s);  // longer than the longest ttl and interval together
-  if (!has_objection()) check_calm();
+  if (!plan_.is_never_calm) {
+    run_until(plan_.busy + 100s);  // longer than the longest ttl and interval together
+    if (!has_objection()) check_calm();
+  }
   if (!has_objection()) end();
   return model_.objection();
 }
