@@ -184,6 +184,23 @@ BOOST_AUTO_TEST_CASE(a_start_withdraws_a_close_that_waits_for_its_beat) {
   BOOST_TEST(world.registry.statistics().closes_withdrawn == 1U);
 }
 
+// The beat that the close waited for is cancelled then, by whoever stops: he may be the executor's only thread.
+BOOST_AUTO_TEST_CASE(a_start_inside_the_end_withdraws_the_close_that_waits_for_its_beat) {
+  World world;
+  world.transport.watch_cancellation();
+  world.transport.on(7).never();
+  Handle old = world.registry->start(7, at_once());
+  world.executor.run_for(1s);
+  Handle next;
+  const std::stop_callback on_end{old.stop_token(), [&] { next = world.registry->start(7, at_once()); }};
+
+  old.stop();
+
+  BOOST_TEST(why(next) == "running");
+  BOOST_TEST(world.transport.beats_of(7).front().cancelled);
+  BOOST_TEST(world.registry->statistics().closes_withdrawn == 1U);
+}
+
 BOOST_AUTO_TEST_CASE(what_replaces_a_heartbeat_goes_on_with_its_session) {
   ServedWorld world;
   world.executor.run_for(1s);

@@ -341,7 +341,8 @@ inline std::size_t Model::close_sent(const SessionKey& key, Time now, Span timeo
 
 // It would answer for the server, and the close overtake it.
 inline void Model::beat_cancelled(const SessionKey& key, std::size_t beat, Time now) {
-  const Life& one = life(key);
+  Life& one = life(key);
+  if (!one.ended) note_timeout(one, now);  // what answers in its callback answers one call too many
   if (beat + 1 != one.beats.size() || !one.close.is_wanted() || one.close.has_made_way() || is_shut_down_) return;
   if (one.has_beat_in_flight(now)) object("F15", &one, now, "cancelled, though a close waits for its answer");
 }
