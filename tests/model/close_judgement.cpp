@@ -15,7 +15,7 @@ using namespace std::chrono_literals;
 using namespace heartbeat::model;  // NOLINT
 using Sure = Close::Sure;
 
-struct Ear final : Observer {
+struct Objections final : Observer {
   void object(std::string_view, const heartbeat::model::Life*, Time, std::string_view text) override {
     heard += std::string{text} + '.';
   }
@@ -23,8 +23,8 @@ struct Ear final : Observer {
 };
 
 // Of a session of 30 s, sent to a server that is waited for 5 s, and repeated after 3 s to 6 s.
-struct Fixture {
-  Ear ear;
+struct CloseFixture {
+  Objections ear;
   Close close{ear, {.ttl = 30s, .beat_timeout = 5s, .floor = 1s, .least_pause = 3s, .longest_pause = 6s, .tick = 1ms}};
 
   std::size_t sent(Time now, bool is_beat_in_flight = false) {
@@ -37,7 +37,7 @@ struct Fixture {
 
 BOOST_AUTO_TEST_SUITE(close_judgement)
 
-BOOST_FIXTURE_TEST_CASE(a_close_as_it_must_be_meets_no_objection, Fixture) {
+BOOST_FIXTURE_TEST_CASE(a_close_as_it_must_be_meets_no_objection, CloseFixture) {
   close.begins(1s, false);
   close.answered(sent(1s), 2s, false);
   rests(4s);
@@ -52,13 +52,13 @@ BOOST_FIXTURE_TEST_CASE(a_close_as_it_must_be_meets_no_objection, Fixture) {
   BOOST_CHECK(close.is_in_doubt(21s) == Sure::no);
 }
 
-BOOST_FIXTURE_TEST_CASE(what_was_not_asked_for_is_not_closed, Fixture) {
+BOOST_FIXTURE_TEST_CASE(what_was_not_asked_for_is_not_closed, CloseFixture) {
   sent(1s);
 
   BOOST_TEST(ear.heard == "closed though it was not asked for.");
 }
 
-BOOST_FIXTURE_TEST_CASE(a_close_does_not_overtake_its_beat_but_at_half_the_grace, Fixture) {
+BOOST_FIXTURE_TEST_CASE(a_close_does_not_overtake_its_beat_but_at_half_the_grace, CloseFixture) {
   close.begins(1s, true);
   close.shutdown_begins(3s, 1s);
   sent(2s, true);
@@ -72,7 +72,7 @@ BOOST_FIXTURE_TEST_CASE(a_close_does_not_overtake_its_beat_but_at_half_the_grace
   BOOST_TEST(ear.heard == "");
 }
 
-BOOST_FIXTURE_TEST_CASE(nothing_is_sent_once_the_ttl_has_passed_or_the_key_has_a_heartbeat, Fixture) {
+BOOST_FIXTURE_TEST_CASE(nothing_is_sent_once_the_ttl_has_passed_or_the_key_has_a_heartbeat, CloseFixture) {
   close.begins(1s, false);
   sent(32s);
   BOOST_TEST(ear.heard == "closed though a ttl has passed since its end.");
@@ -86,7 +86,7 @@ BOOST_FIXTURE_TEST_CASE(nothing_is_sent_once_the_ttl_has_passed_or_the_key_has_a
   BOOST_TEST(ear.heard == "closed though its key was started anew.");
 }
 
-BOOST_FIXTURE_TEST_CASE(a_repeat_comes_slowly_and_comes, Fixture) {
+BOOST_FIXTURE_TEST_CASE(a_repeat_comes_slowly_and_comes, CloseFixture) {
   close.begins(1s, false);
   close.answered(sent(1s), 2s, false);
   sent(4s);
@@ -99,7 +99,7 @@ BOOST_FIXTURE_TEST_CASE(a_repeat_comes_slowly_and_comes, Fixture) {
   BOOST_TEST(ear.heard == "a close that failed is not repeated.");
 }
 
-BOOST_FIXTURE_TEST_CASE(a_wait_ends_the_repeats_and_tells_the_truth, Fixture) {
+BOOST_FIXTURE_TEST_CASE(a_wait_ends_the_repeats_and_tells_the_truth, CloseFixture) {
   close.begins(1s, false);
   close.answered(sent(1s), 2s, false);
   close.waited(nullptr, true, true, 3s);
@@ -111,7 +111,7 @@ BOOST_FIXTURE_TEST_CASE(a_wait_ends_the_repeats_and_tells_the_truth, Fixture) {
   BOOST_TEST(ear.heard == "closed once more though nothing was to follow.");
 }
 
-BOOST_FIXTURE_TEST_CASE(the_first_close_makes_its_key_taken_and_leaves_a_doubt_if_it_times_out, Fixture) {
+BOOST_FIXTURE_TEST_CASE(the_first_close_makes_its_key_taken_and_leaves_a_doubt_if_it_times_out, CloseFixture) {
   close.begins(1s, false);
   sent(1s);
   BOOST_CHECK(close.is_on_its_way(5s) == Sure::yes);
@@ -126,7 +126,7 @@ BOOST_FIXTURE_TEST_CASE(the_first_close_makes_its_key_taken_and_leaves_a_doubt_i
   BOOST_TEST(ear.heard == "");
 }
 
-BOOST_FIXTURE_TEST_CASE(a_wanted_close_is_sent_when_nothing_holds_it_back, Fixture) {
+BOOST_FIXTURE_TEST_CASE(a_wanted_close_is_sent_when_nothing_holds_it_back, CloseFixture) {
   close.begins(1s, true);
   close.judge_rest(nullptr, {.is_beat_in_flight = true}, 2s);
   BOOST_TEST(ear.heard == "");

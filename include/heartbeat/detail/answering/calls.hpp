@@ -23,12 +23,14 @@ namespace heartbeat::detail {
 /// A token that is to be requested.
 struct Firing {
   std::stop_source source{std::nostopstate};
-  Record* record = nullptr;  // busy, and with a reference, until it was
+  Record* record = nullptr;   // with a reference until it was
+  bool is_waited_for = true;  // and busy
 };
 
 /// Threading: none of its own; the caller holds the shard's lock.
 /// Invariants: a record's current slot points back at it; an abandoned one holds a reference to its record, and so does
-/// one that is to be cancelled, whose record is busy besides; a slot is free only once its ticket has answered.
+/// one that is to be cancelled, whose record is busy besides if it had not ended; a slot is free only once its ticket
+/// has answered.
 class Calls {
  public:
   /// The record's next call; null if there is no memory. REQUIRES: it has none.
@@ -62,7 +64,11 @@ class Calls {
     BeatSlot& slot = *record.slot;
     slot.stop = abandon(record);
     if (!slot.stop.stop_possible()) return false;
-    record.enter();  // its callbacks are the heartbeat's own: who stops waits for them, and the end is told after them
+    // Its callbacks are the heartbeat's own: who stops waits for them, and the end is told after them. Not so once the
+    // heartbeat has ended and a close follows: whoever stopped it is waiting perhaps, on the thread that would come
+    // here.
+    slot.is_waited_for = !record.close.has_followed();
+    if (slot.is_waited_for) record.enter();
     record.add_reference();
     slot.fired = &record;
     cancelled_.push(slot);
@@ -119,7 +125,8 @@ class Calls {
   }
   [[nodiscard]] Firing firing_of(BeatSlot& slot) noexcept {
     Firing firing{.source = std::exchange(slot.stop, std::stop_source{std::nostopstate}),
-                  .record = std::exchange(slot.fired, nullptr)};
+                  .record = std::exchange(slot.fired, nullptr),
+                  .is_waited_for = slot.is_waited_for};
     if (slot.is_answered) slots_.give_back(slot);
     return firing;
   }

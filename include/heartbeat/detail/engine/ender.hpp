@@ -103,7 +103,6 @@ class Ender {
       tokens.beat.request_stop();
       tokens.heartbeat.request_stop();
     }
-    engine_.parts().teller.fire_calls_of(record);  // a callback may have started the key, and so withdrawn a close
     Effects effects;
     {
       const MutexLock lock{home.mutex()};

@@ -59,6 +59,8 @@ class Teller;
 template <class Engine>
 class Canceller;
 template <class Engine>
+class Goodbyes;
+template <class Engine>
 class Shutdown;
 
 /// A heartbeat that was started, or that ran already; empty if it was refused.
@@ -155,6 +157,7 @@ class Engine final : public Core {
 #include <heartbeat/detail/engine/close_wait.hpp>  // IWYU pragma: export
 #include <heartbeat/detail/engine/drivers.hpp>     // IWYU pragma: export
 #include <heartbeat/detail/engine/ender.hpp>       // IWYU pragma: export
+#include <heartbeat/detail/engine/goodbyes.hpp>    // IWYU pragma: export
 #include <heartbeat/detail/engine/lanes.hpp>       // IWYU pragma: export
 #include <heartbeat/detail/engine/looker.hpp>      // IWYU pragma: export
 #include <heartbeat/detail/engine/members.hpp>     // IWYU pragma: export

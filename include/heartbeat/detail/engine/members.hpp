@@ -8,6 +8,7 @@
 #include <heartbeat/detail/engine/close_wait.hpp>
 #include <heartbeat/detail/engine/drivers.hpp>
 #include <heartbeat/detail/engine/ender.hpp>
+#include <heartbeat/detail/engine/goodbyes.hpp>
 #include <heartbeat/detail/engine/lanes.hpp>
 #include <heartbeat/detail/engine/looker.hpp>
 #include <heartbeat/detail/engine/shutdown.hpp>

@@ -15,7 +15,6 @@
 #include <cstdint>
 
 #include <heartbeat/detail/engine/engine.hpp>
-#include <heartbeat/detail/engine/goodbyes.hpp>
 
 namespace heartbeat::detail {
 

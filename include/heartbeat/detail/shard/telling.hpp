@@ -52,7 +52,7 @@ class Telling {
   }
 
   void fired(Firing& firing) const noexcept {
-    Ending{hold_}.leave(*firing.record);
+    if (firing.is_waited_for) Ending{hold_}.leave(*firing.record);
     hold_.effects.drop(*firing.record);
   }
 

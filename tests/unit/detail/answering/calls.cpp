@@ -157,6 +157,18 @@ BOOST_AUTO_TEST_CASE(what_is_let_go_keeps_no_record_and_its_late_answer_finds_no
   BOOST_TEST(subject.calls.answered_late(slot) == nullptr);
 }
 
+// Whoever stopped it may be waiting on the only thread that would request the token.
+BOOST_AUTO_TEST_CASE(a_call_that_is_cancelled_after_the_end_keeps_nobody_waiting) {
+  Subject subject;
+  (void)subject.call_with_token();
+  subject.record.close.begin(true);
+
+  BOOST_TEST(subject.calls.abandon_and_cancel(subject.record));
+
+  BOOST_TEST(!subject.record.is_busy());
+  BOOST_TEST(!subject.calls.pop_cancelled().is_waited_for);
+}
+
 BOOST_AUTO_TEST_CASE(closes_are_counted_while_they_are_under_way) {
   Calls calls;
   BOOST_TEST(calls.takes_closes());
