@@ -195,6 +195,7 @@ BOOST_AUTO_TEST_CASE(a_start_inside_the_end_withdraws_the_close_that_waits_for_i
   const std::stop_callback on_end{old.stop_token(), [&] { next = world.registry->start(7, at_once()); }};
 
   old.stop();
+  world.executor.run_ready();
 
   BOOST_TEST(why(next) == "running");
   BOOST_TEST(world.transport.beats_of(7).front().cancelled);
