@@ -142,8 +142,9 @@ class HeartbeatRegistry {
   /// Throws: std::bad_alloc before anything of a slice has ended; what copying a key throws. Guarantees: G12.
   std::vector<K> sweep() { return engine_->sweep(); }
 
-  /// Waits for the close of the key's last heartbeat, as `HeartbeatHandle::wait_for_close`. True also where no close of
-  /// the key is open: none was wanted, it was confirmed, or given up some time ago.
+  /// Waits for the close of the key's last heartbeat, as `HeartbeatHandle::wait_for_close`. True also where the key has
+  /// none: none was wanted, it was confirmed, or given up so long ago that the server has let go of the session. False
+  /// also while an older one, that was not answered in time, may still be executed.
   bool wait_for_close(const K& key, Duration grace) {
     const detail::RecordReference record = detail::Looker<EngineType>{*engine_}.find_closing(key);
     return !record || record->shard().core().wait_for_close(*record, grace);

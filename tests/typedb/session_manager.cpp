@@ -381,6 +381,22 @@ BOOST_AUTO_TEST_CASE(a_server_that_does_not_answer_the_close_does_not_hold_the_m
   BOOST_CHECK(session.state() != SessionState::open);
 }
 
+// A close waits for its pulse, but at a shutdown no longer than half of the grace (F15).
+BOOST_FIXTURE_TEST_CASE(a_shutdown_closes_sessions_whose_pulse_hangs, Fixture) {
+  server.mute(true);
+  auto options = lively();
+  options.heartbeat->beat_timeout = 30s;
+  const auto session = manager.open("orders", options);
+  const std::string id{session.id().view()};
+  BOOST_TEST_REQUIRE(
+      heartbeat::testing::eventually("a pulse in flight", [&] { return manager.statistics().in_flight == 1; }));
+
+  BOOST_TEST(manager.shutdown(2s));
+
+  BOOST_TEST(server.closes(id) == 1);
+  BOOST_TEST(server.open() == 0U);
+}
+
 BOOST_FIXTURE_TEST_CASE(after_shutdown_nothing_is_opened, Fixture) {
   std::error_code error;
 

@@ -37,8 +37,9 @@ class Answering {
     const bool is_close = slot.is_close;
     hold_.effects.give_back(slot);
     hold_.parts.calls.answered(slot);
-    if (is_close) return Closing{hold_}.answered(record, result.kind() == BeatResult::Kind::acknowledged);
-    if (record.life.is_ended()) {  // its close has waited for the answer, whatever it says
+    if (is_close) [[unlikely]]
+      return Closing{hold_}.answered(record, result.kind() == BeatResult::Kind::acknowledged);
+    if (record.life.is_ended()) [[unlikely]] {  // its close has waited for the answer, whatever it says
       ++hold_.parts.counters.late_answers;
       return Closing{hold_}.beat_over(record);
     }

@@ -13,6 +13,8 @@
 
 namespace heartbeat::detail {
 
+/// What the beats' own path could come to is kept out of line, so that it stays short: an end is one in many beats.
+///
 /// REQUIRES, for all of it: under the shard's lock.
 class Closing {
  public:
@@ -40,7 +42,7 @@ class Closing {
   }
 
   /// The record has ended, and a close follows: at once, or when its beat is over.
-  void begin(Record& record) const noexcept {
+  [[gnu::cold, gnu::noinline]] void begin(Record& record) const noexcept {
     record.add_reference();  // the roster's goes over to whoever settles the end
     record.close.begin(record.slot != nullptr || record.is_calling);
     hold_.parts.calls.close_begun();
@@ -48,7 +50,7 @@ class Closing {
   }
 
   /// The beat that a close waits for was answered, has timed out, or has returned.
-  void beat_over(Record& record) const noexcept {
+  [[gnu::cold, gnu::noinline]] void beat_over(Record& record) const noexcept {
     if (record.close.at() != At::behind_beat || record.slot != nullptr || record.is_calling) return;
     record.close.beat_over();
     file(record);
@@ -57,14 +59,14 @@ class Closing {
   // --- what becomes of it
 
   /// The close was answered.
-  void answered(Record& record, bool is_done) const noexcept {
+  [[gnu::cold, gnu::noinline]] void answered(Record& record, bool is_done) const noexcept {
     if (!is_done) return failed(record, false);
     record.close.confirmed();
     finish(record, &Statistics::closes_done);
   }
 
   /// It rests until it is repeated, if it may be.
-  void failed(Record& record, bool has_timed_out) const noexcept {
+  [[gnu::cold, gnu::noinline]] void failed(Record& record, bool has_timed_out) const noexcept {
     record.close.failed(has_timed_out);
     if (record.close.is_last() || !hold_.parts.calls.repeats_closes() || is_too_late(record)) {
       return finish(record, &Statistics::closes_failed);
@@ -75,7 +77,7 @@ class Closing {
   }
 
   /// Something is due of an ended record.
-  void due(Record& record) const noexcept {
+  [[gnu::cold, gnu::noinline]] void due(Record& record) const noexcept {
     switch (record.close.at()) {
       case At::behind_beat:
         if (record.slot != nullptr) Abandoning{hold_}.abandon(record);

@@ -73,7 +73,8 @@ class Turning {
     ShardParts& parts = hold_.parts;
     const bool was_ready = record.queue != Queue::timers;
     record.queue = Queue::timers;
-    if (record.life.is_ended()) return Closing{hold_}.due(record);
+    if (record.life.is_ended()) [[unlikely]]
+      return Closing{hold_}.due(record);
     CurrentBeat beat;
     if (record.slot != nullptr) beat = {.send_time = record.slot->send_time, .deadline = record.slot->deadline};
     const BeatRules& rules = record.rules->rules;
