@@ -7,7 +7,7 @@
 # Found: in Asio 1.18 (Boost 1.74, Debian 12's default) `target<T>()` never looks at the type. For an any_io_executor on
 # an io_context, `target<thread_pool::executor_type>()` is not null: it is the address of the io_context's executor under
 # another type, and whoever uses it reads one object as another. `target_type()` of the same version tells the truth. In
-# Asio 1.24 (Boost 1.81, also in Debian 12) the pointer is null, as guessed.
+# Asio 1.26 (Boost 1.81, also in Debian 12) the pointer is null, as guessed.
 #
 # What follows: a library that unwraps `any_io_executor` compares `target_type()` first.
 set -euo pipefail
@@ -50,5 +50,5 @@ for pinned in libboost1.74-dev=1.74.0+ds1-21 libboost1.81-dev=1.81.0-5+deb12u1; 
 done
 
 grep -q 'Asio 101800: target of its own type given, of another type given, target_type right' said-1.74
-grep -q 'Asio 102400: target of its own type given, of another type null, target_type right' said-1.81
+grep -q 'Asio 102600: target of its own type given, of another type null, target_type right' said-1.81
 echo "as found"

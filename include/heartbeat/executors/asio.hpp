@@ -20,7 +20,7 @@
 #include <heartbeat/clock.hpp>
 #include <heartbeat/error.hpp>
 #include <heartbeat/executor.hpp>
-#include <heartbeat/executors/asio_end.hpp>  // IWYU pragma: export
+#include <heartbeat/executors/asio_end.hpp>       // IWYU pragma: export
 #include <heartbeat/executors/asio_shutdown.hpp>  // IWYU pragma: export
 #include <heartbeat/executors/asio_timers.hpp>
 #include <heartbeat/executors/asio_works.hpp>
