@@ -80,6 +80,13 @@ asio::awaitable<heartbeat::EndReason> keep_alive(Registry& registry) {
 }
 // [asio]
 
+// [asio_shutdown]
+// The context's only thread cannot wait for what it has to do itself: it goes on, and this goes on when all is over.
+asio::awaitable<bool> leave(Registry& registry) {
+  co_return co_await heartbeat::async_shutdown(registry, 2s, use_awaitable);
+}
+// [asio_shutdown]
+
 int main() {
   asio::io_context context;
   tcp::acceptor acceptor{context, {asio::ip::address_v4::loopback(), 0}};
@@ -88,12 +95,16 @@ int main() {
   Registry registry{EchoTransport{context, acceptor.local_endpoint()}, heartbeat::BootClock{},
                     heartbeat::AsioExecutor{context}};
   bool was_gone = false;
+  bool is_quiet = false;
   asio::co_spawn(context, keep_alive(registry), [&](std::exception_ptr error, heartbeat::EndReason reason) {
     was_gone = !error && reason == heartbeat::EndReason::gone;
     std::cout << "the coroutine learns that it is " << to_string(reason) << '\n';
-    context.stop();  // the server would wait for ever
+    asio::co_spawn(context, leave(registry), [&](std::exception_ptr thrown, bool is_done) {
+      is_quiet = !thrown && is_done;
+      context.stop();  // the server would wait for ever
+    });
   });
   context.run();
 
-  return was_gone && registry.statistics().acknowledged == 5 ? 0 : 1;
+  return was_gone && is_quiet && registry.statistics().acknowledged == 5 ? 0 : 1;
 }

@@ -3,6 +3,7 @@
 // Here it is lease files: whoever finds one that has not been touched for its ttl may take it over. Prints
 //   c.lease: gone
 //   a.lease: stopped
+//   a.lease: stopped
 //   b.lease: shut_down
 //   0 files left
 // Read next: typedb_sessions.cpp, where the transport is there already.
@@ -63,12 +64,20 @@ int main() {
 
   std::filesystem::remove(folder / "c.lease");  // somebody takes c away: its next beat finds out
   ends.wait(0);
-  a.stop();  // no beat follows, and the file is removed
+  // [reopen]
+  a.stop();                    // no beat follows, and the file is removed, a little later
+  if (a.wait_for_close(5s)) {  // a file made before that would be the one it removes
+    std::ofstream{folder / "a.lease"};
+    a = registry.start("a.lease", options);
+  }
+  // [reopen]
   ends.wait(1);
+  a.stop();
+  ends.wait(2);
   const bool is_quiet = registry.shutdown(5s);  // ends b, and waits for the closes
 
   const auto left = std::distance(std::filesystem::directory_iterator{folder}, {});
   std::cout << left << " files left\n";
   std::filesystem::remove_all(folder);
-  return is_quiet && left == 0 && ends == 3 && c.ended() == heartbeat::EndReason::gone ? 0 : 1;
+  return is_quiet && left == 0 && ends == 4 && c.ended() == heartbeat::EndReason::gone ? 0 : 1;
 }

@@ -17,6 +17,7 @@ enum class errc {
   event_backlog,        ///< `start`, `watch`: too many ends wait for the sink
   group_cancelled,      ///< `HeartbeatGroup::start` after its first failure or its parent's cancellation
   already_watched,      ///< `HeartbeatMonitor::watch`: the key is watched
+  close_on_its_way,     ///< `start`: the close of the key's last heartbeat was sent, and not answered yet
 
   // Options that break a rule.
   interval_not_positive = 20,
@@ -51,6 +52,7 @@ enum class errc {
   acceptable_pause_negative,
   interval_below_client,  ///< `PerClient::start`: shorter than that of the client's running heartbeat
   validity_below_client,  ///< `PerClient::start`: ttl - safety_margin less than that of the client's
+  close_grace_negative,
 
   // Why a beat failed, where the transport did not say.
   beat_timed_out = 60,  ///< no answer within the beat timeout
@@ -75,6 +77,9 @@ inline const char* message_of(errc code) noexcept {
     case errc::event_backlog: return "too many ends wait for the event sink: let it catch up, or raise event_capacity";
     case errc::group_cancelled: return "the group has failed or was cancelled and takes no more heartbeats";
     case errc::already_watched: return "the key is already watched: forget it first, or choose if_watched";
+    case errc::close_on_its_way:
+      return "a close of the key is on its way, and may reach the server after what was opened since: wait for it "
+             "(wait_for_close), then open and start";
     case errc::interval_not_positive: return "interval must be greater than zero";
     case errc::ttl_not_above_interval: return "ttl must be greater than interval";
     case errc::beat_timeout_not_positive: return "beat_timeout must be greater than zero";
@@ -112,6 +117,7 @@ inline const char* message_of(errc code) noexcept {
     case errc::interval_below_client: return "interval must not be less than that of the client's running heartbeat";
     case errc::validity_below_client:
       return "ttl - safety_margin must not be less than that of the client's running heartbeat";
+    case errc::close_grace_negative: return "close_grace must not be negative";
     case errc::beat_timed_out: return "no answer within the beat timeout";
     case errc::beat_dropped: return "the transport dropped the beat unanswered";
     case errc::transport_threw: return "the transport threw an exception";

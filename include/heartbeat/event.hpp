@@ -51,14 +51,16 @@ enum class EventKind : std::uint8_t {
 /// Guarantees: per generation in order; `ended` exactly once, and last (G3).
 template <class Key, class C /* = BootClock */>
 struct Event {
-  const Key& key;             ///< whose heartbeat
-  std::uint64_t generation;   ///< tells two heartbeats of the same key apart
-  EventKind kind;             ///< what happened
-  typename C::time_point at;  ///< when it happened (of several that waited together: the newest)
-  EndReason reason;           ///< of `ended`; otherwise meaningless
-  std::error_code error;      ///< of the last failed beat since the last acknowledgement; none if none
-  std::string_view text;      ///< the transport's words on it
-  std::uint32_t failures;     ///< beats failed in a row (255 stands for 255 or more)
+  const Key& key;              ///< whose heartbeat
+  std::uint64_t generation;    ///< tells two heartbeats of the same key apart
+  EventKind kind;              ///< what happened
+  typename C::time_point at;   ///< when it happened (of several that waited together: the newest)
+  EndReason reason;            ///< of `ended`; otherwise meaningless
+  std::error_code error;       ///< of the last failed beat since the last acknowledgement; none if none
+  std::string_view text;       ///< the transport's words on it
+  std::uint32_t failures;      ///< beats failed in a row (255 stands for 255 or more)
+  bool close_follows = false;  ///< of `ended`: the server is being told to close the session; wait for that close
+                               ///< before the key is opened and started again (`HeartbeatRegistry::wait_for_close`)
 };
 
 }  // namespace heartbeat

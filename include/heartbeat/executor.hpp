@@ -108,4 +108,36 @@ concept HelpingExecutor = requires(E& executor, detail::DoneArchetype done) {
   { executor.help_until(done) } -> std::same_as<bool>;
 };
 
+/// An executor that knows its threads, so that whoever is about to wait for one of its works can tell whether this is
+/// the wrong place to do so.
+///
+/// | expression              | type   | meaning                                                                |
+/// | ----------------------- | ------ | ---------------------------------------------------------------------- |
+/// | `c.needs_this_thread()` | `bool` | true if works may need the calling thread to run: who waits here for a |
+/// |                         |        | work may wait in vain. Where it cannot know it says so too             |
+///
+/// From any thread, in a work of the executor too, `noexcept`, and quick: it waits for nothing. Why one writes one: on
+/// the only thread of an event loop, a registry's shutdown would wait its whole time for works that can only run behind
+/// it. An executor without it is taken never to need the thread that waits; so is a `HelpingExecutor`, which runs its
+/// works there.
+template <class E>
+concept ThreadAwareExecutor = requires(const E& constant) {
+  { constant.needs_this_thread() }
+  noexcept->std::same_as<bool>;
+};
+
+namespace detail {
+
+// Whether waiting here for a work of the executor may be in vain.
+template <class E>
+[[nodiscard]] bool needs_this_thread(const E& executor) noexcept {
+  if constexpr (ThreadAwareExecutor<E> && !HelpingExecutor<E>) {
+    return executor.needs_this_thread();
+  } else {
+    return false;
+  }
+}
+
+}  // namespace detail
+
 }  // namespace heartbeat

@@ -92,8 +92,8 @@ class HeartbeatGroup {
   /// Waits until every heartbeat of the group has ended, and gives the first failure; no value if none failed.
   ///
   /// Blocks: until then, or drives an executor in virtual time. Throws: std::errc::resource_deadlock_would_occur inside
-  /// a callback, where it would wait for itself; also where an executor in virtual time has nothing left that could end
-  /// them.
+  /// a callback, of whichever registry, where it could wait for itself; also where an executor in virtual time has
+  /// nothing left that could end them.
   [[nodiscard]] std::optional<Failure<Key>> wait() {
     if (detail::CallbackFrame::is_inside()) throw_deadlock();
     const std::atomic<std::uint32_t>& living = link_->living();

@@ -13,6 +13,7 @@
 #include <heartbeat/clock.hpp>
 #include <heartbeat/detail/engine/engine.hpp>
 #include <heartbeat/detail/threads/require_stop_token.hpp>
+#include <heartbeat/duration.hpp>
 #include <heartbeat/end.hpp>
 #include <heartbeat/fwd.hpp>
 #include <heartbeat/key.hpp>
@@ -97,9 +98,10 @@ class [[nodiscard("a handle that is dropped stops its heartbeat: keep it, or cal
   /// Ends the heartbeat as stopped. True if this call ended it.
   ///
   /// Threading: any thread, any callback; one that runs meanwhile may destroy this handle. Blocks: outside callbacks,
-  /// until no callback of this heartbeat runs; its `ended` event may come later. Never on the network: a beat in flight
-  /// is cancelled and its answer ignored. Inside a callback, of whichever registry, it does not wait. Allocates: never.
-  /// Throws: never. Guarantees: G2, G3, G15.
+  /// until no callback of this heartbeat runs; its `ended` event may come later. Never on the network: the answer of a
+  /// beat in flight is ignored, and the beat is cancelled unless a close follows it: that goes out once the beat was
+  /// answered or has timed out, so that none overtakes a beat which would set the session anew. Inside a callback, of
+  /// whichever registry, it does not wait. Allocates: never. Throws: never. Guarantees: G2, G3, G15.
   bool stop() noexcept {
     return stop(true);
   }
@@ -107,6 +109,22 @@ class [[nodiscard("a handle that is dropped stops its heartbeat: keep it, or cal
   /// As `stop`, and never waits.
   bool request_stop() noexcept {
     return stop(false);
+  }
+
+  /// Waits until the server has confirmed the close of this heartbeat's session, or its close is over otherwise; for
+  /// `grace` at most. What a session of the same name needs that is opened next: the server executes a close when it
+  /// comes, and a session that was opened before that would be the one it closes.
+  ///
+  /// True: nothing of the session is left to be closed: it was confirmed, or no close was wanted. False: the heartbeat
+  /// runs, or the server may keep the session until its ttl. Either way the close is not repeated any more: what is
+  /// under way goes on, and nothing follows it. Without a heartbeat, true.
+  ///
+  /// Threading: as `stop`. Blocks: up to `grace`; inside a callback, of whichever registry, and on a thread that the
+  /// registry's executor needs, not at all. Guarantees: G4, G15.
+  bool wait_for_close(Duration grace) noexcept {
+    if (!record_) return true;
+    const detail::RecordReference mine = detail::RecordReference::to(*record_);
+    return mine->shard().core().wait_for_close(*mine, grace);
   }
 
   /// Gives up ownership: the heartbeat lives on, by key. The handle goes on answering.

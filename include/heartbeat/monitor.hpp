@@ -84,8 +84,11 @@ class HeartbeatMonitor {
   HeartbeatMonitor(const HeartbeatMonitor&) = delete;
   HeartbeatMonitor& operator=(const HeartbeatMonitor&) = delete;
 
-  /// `shutdown({})`, then waits until the sink is on no other thread's stack. Inside a callback it does not wait: sink,
-  /// clock and executor live until that callback has returned. Guarantees: G6.
+  /// `shutdown({})`, then waits until the sink is on no other thread's stack. Guarantees: G6.
+  ///
+  /// Inside its own sink it does not wait: sink, clock and executor live until that call has returned. Inside a
+  /// callback of another monitor or registry it waits as anywhere else: two callbacks on two threads that each destroy
+  /// the other one's monitor wait for each other for ever.
   ~HeartbeatMonitor() { engine_->release(); }
 
   /// Watches a key, from now. Gives the generation, which is not 0.
@@ -132,7 +135,7 @@ class HeartbeatMonitor {
 
   /// Forgets all keys, and watches no more. Waits up to `grace` for the sink on another thread's stack. True:
   /// everything that had expired was told, and no user code of this monitor runs any more. False: call it again, or let
-  /// the destructor wait. Inside a callback, or with no grace, it does not wait.
+  /// the destructor wait. Inside its own sink, or with no grace, it does not wait.
   bool shutdown(Duration grace = {}) noexcept { return engine_->shutdown(grace); }
 
   /// True if the key is watched.

@@ -38,7 +38,7 @@ enum class OnEnd : std::uint8_t { close, leave };
 enum class IfRunning : std::uint8_t {
   refuse,   ///< `errc::already_running`
   reuse,    ///< a handle of the running one, which does not stop it when it dies; the other options are not looked at
-  replace,  ///< the running one is stopped first
+  replace,  ///< the running one is stopped first, and its session not closed: the new one goes on with it
 };
 
 /// Pauses between the attempts of a failing beat: exponential with full jitter, so that a server that comes back meets
@@ -70,7 +70,8 @@ struct HeartbeatOptions {
   std::optional<Duration> safety_margin = {};
 
   /// When the server granted the session (read before the call that asked for it). Set: the heartbeat is valid at once.
-  /// Unset: it is valid from its first acknowledgement on. Not in the future.
+  /// Unset: it is valid from its first acknowledgement on; so it is too while a close of the key's last heartbeat has
+  /// timed out, and the server may execute it at any time. Not in the future.
   std::optional<typename C::time_point> granted_at = {};
 
   /// When the first beat is sent.
@@ -132,6 +133,9 @@ struct RegistryOptions {
   /// How many beats and closes are sent in a second, on average, with bursts of up to a tenth of a second; repeated
   /// attempts and closes get at most half. Unset: no limit. 1 to 1,000,000,000.
   std::optional<std::uint32_t> max_sends_per_second = {};
+
+  /// How long the registry's destructor takes to have closes sent and answered. Not negative.
+  Duration close_grace = std::chrono::seconds{2};
 
   /// Seeds the spread of first beats and the jitter of retries. Unset: from std::random_device.
   std::optional<std::uint64_t> seed = {};
@@ -220,6 +224,7 @@ template <class C>
   if (options.gap_threshold.count() <= 0) return errc::gap_threshold_not_positive;
   if (options.event_capacity == 0 || options.event_capacity > 1'000'000'000) return errc::event_capacity_not_positive;
   if (options.max_in_flight == 0) return errc::max_in_flight_not_positive;
+  if (options.close_grace.count() < 0) return errc::close_grace_negative;
   const std::uint32_t rate = options.max_sends_per_second.value_or(1);
   if (rate == 0 || rate > 1'000'000'000) return errc::max_sends_per_second_not_positive;
   if (options.tick < Duration{std::chrono::microseconds{1}} || options.tick > Duration{std::chrono::seconds{1}}) {

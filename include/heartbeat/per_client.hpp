@@ -12,7 +12,13 @@
 //
 // A caller who knows when the server granted B's session says so with `granted_at`: B is then valid from the start,
 // until ttl - safety_margin after the grant, but no longer than the client, whose end would take B along. While no beat
-// of the client was acknowledged, the client has no validity, and the grant alone decides.
+// of the client was acknowledged, the client has no validity, and the grant alone decides; unless an old close of the
+// client is on its way or has timed out, and may hit what was granted: then the grant does not count.
+//
+// The end (G6). Two engines, one owner: a callback of either counts as one of both, so whoever ends this inside one
+// waits for neither, and cannot deadlock. Nothing in use is freed: each engine keeps its policies until its own last
+// callback has returned, and where one calls the other (a client ends its keys, the last key stops its client) it holds
+// the other's memory, and enters its gate or finds it closed. Elsewhere both are waited for, clients first.
 #pragma once
 
 #include <concepts>
@@ -31,6 +37,7 @@
 #include <heartbeat/boot_clock.hpp>
 #include <heartbeat/detail/engine/engine.hpp>
 #include <heartbeat/detail/engine/look_at.hpp>
+#include <heartbeat/detail/per_client/client_shutdown.hpp>
 #include <heartbeat/detail/per_client/client_table.hpp>
 #include <heartbeat/duration.hpp>
 #include <heartbeat/error.hpp>
@@ -101,12 +108,15 @@ class PerClient {
         tick_{options.tick},
         keys_{detail::ClientsBeat{}, clock, executor, sink_of_keys(sink), options},
         table_{std::make_shared<detail::ClientTable>(*keys_.engine_)},
-        clients_{std::move(transport), clock, executor, sink_of_clients(static_cast<bool>(sink)), options} {}
+        clients_{std::move(transport), clock, executor, sink_of_clients(static_cast<bool>(sink)), options} {
+    clients_.engine_->belong_to(*keys_.engine_);
+  }
 
   PerClient(const PerClient&) = delete;
   PerClient& operator=(const PerClient&) = delete;
 
-  /// As `~HeartbeatRegistry`: all keys end as shut_down.
+  /// As `~HeartbeatRegistry`, its deadlock of two callbacks included: all keys end as shut_down. Its own callbacks are
+  /// the transport's calls, stop callbacks of beats and of keys, and the sink.
   ~PerClient() = default;
 
   /// Starts the key: it joins its client, or starts the client's heartbeat.
@@ -136,13 +146,13 @@ class PerClient {
     member->since = since;
     detail::ClientBeat::Keys made;
     auto place = made.extract(made.emplace(0, member).first);
-    auto [record, is_running_one] =
-        keys_.engine_->start({std::move(key), hold.get(), since, granted_until(options, *hold.get())},
-                             {.interval = std::chrono::hours{1},
-                              .ttl = Duration::longest,
-                              .if_running = options.if_running,
-                              .parent = std::move(options.parent)},
-                             nullptr, error, detail::Token::made_at_start);
+    auto [record, is_running_one] = keys_.engine_->start(
+        {std::move(key), hold.get(), since, detail::granted_until<C>(*hold.get(), options.granted_at)},
+        {.interval = std::chrono::hours{1},
+         .ttl = Duration::longest,
+         .if_running = options.if_running,
+         .parent = std::move(options.parent)},
+        nullptr, error, detail::Token::made_at_start);
     if (!record) return {};
     if (!is_running_one) {
       hold.release();
@@ -226,6 +236,10 @@ class PerClient {
   using Keys = HeartbeatRegistry<detail::MemberKey<K>, detail::ClientsBeat, C, E>;
   using Clients = HeartbeatRegistry<client_type, T, C, E>;
 
+  friend auto shutdown_steps_of(PerClient& sessions) {  // for `async_shutdown`
+    return detail::ClientShutdown{shutdown_steps_of(sessions.clients_), shutdown_steps_of(sessions.keys_)};
+  }
+
   PerClient(T transport, GroupOf group_of, C clock, Sink sink, const RegistryOptions& options)
       : PerClient{std::move(transport),          std::move(group_of), clock,
                   Clients::made_executor(clock), std::move(sink),     options} {}
@@ -261,7 +275,8 @@ class PerClient {
         Options own = options;
         own.parent = {};
         own.if_running = IfRunning::reuse;
-        auto started = clients_.engine_->start(client_type{client}, own, nullptr, error, detail::Token::made_at_start);
+        auto started = clients_.engine_->start(client_type{client}, own, nullptr, error, detail::Token::made_at_start,
+                                               detail::IfClosing::hold);
         if (!started.record) return {};
         record = std::move(started.record);
         is_running_one = started.is_running_one;
@@ -278,13 +293,6 @@ class PerClient {
       }
       kept->shard().core().stop(*kept, false);  // it is closed: whoever closed it may not be that far yet
     }
-  }
-
-  [[nodiscard]] static std::optional<detail::Instant> granted_until(const Options& options,
-                                                                    const detail::ClientBeat& beat) noexcept {
-    if (!options.granted_at) return std::nullopt;
-    const detail::BeatRules& rules = beat.record->rules->rules;
-    return detail::add(detail::to_instant<C>(*options.granted_at), rules.ttl - rules.margin);
   }
 
   [[nodiscard]] detail::RecordReference find(const K& key) const {

@@ -16,6 +16,7 @@
 #include <heartbeat/clock.hpp>
 #include <heartbeat/detail/engine/engine.hpp>
 #include <heartbeat/detail/engine/look_at.hpp>
+#include <heartbeat/detail/engine/shutdown_steps.hpp>
 #include <heartbeat/duration.hpp>
 #include <heartbeat/event.hpp>
 #include <heartbeat/executor.hpp>
@@ -86,16 +87,26 @@ class HeartbeatRegistry {
   HeartbeatRegistry(const HeartbeatRegistry&) = delete;
   HeartbeatRegistry& operator=(const HeartbeatRegistry&) = delete;
 
-  /// `shutdown({})`, then waits until no user code of this registry is on another thread's stack. Closes that were not
-  /// sent are counted and left to the server's ttl. Inside one of its own callbacks it does not wait: the policies live
-  /// until that callback and all others have returned. Guarantees: G6.
+  /// `shutdown(close_grace)` (2 s unless `RegistryOptions` says otherwise), then waits until no user code of this
+  /// registry is on another thread's stack. Closes that found no time or place are counted and left to the server's
+  /// ttl. Guarantees: G6.
+  ///
+  /// Inside one of its own callbacks it does not wait: the policies live until that callback and all others have
+  /// returned. Inside a callback of another registry or monitor it waits as anywhere else: two callbacks on two threads
+  /// that each destroy the other one's registry wait for each other for ever, as two threads that join each other do.
   ~HeartbeatRegistry() { engine_->release(); }
 
   /// Starts a heartbeat for `key`.
   ///
   /// Blocks: never, but with `IfRunning::replace` as `stop` does. Allocates: one record.
-  /// Throws: std::system_error with `errc::already_running`, `errc::shut_down`, `errc::event_backlog`, or the code of
-  /// the rule an option breaks; std::bad_alloc; what hashing or copying the key throws; all with nothing changed (G13).
+  /// Throws: std::system_error with `errc::already_running`, `errc::close_on_its_way`, `errc::shut_down`,
+  /// `errc::event_backlog`, or the code of the rule an option breaks; std::bad_alloc; what hashing or copying the key
+  /// throws; all with nothing changed (G13).
+  ///
+  /// A close of the key's last heartbeat that was not sent yet is withdrawn, and one that failed is not repeated. While
+  /// one is on its way, until it is answered or has timed out, nobody can tell whether what the caller was granted came
+  /// before it or after: stop, `wait_for_close`, open the session, start. If it has timed out, the new heartbeat is
+  /// valid from its first acknowledgement alone, whatever `granted_at` says, for a ttl from then on.
   /// Guarantees: G11 (an end by a parent may come before it returns), G13, G14.
   Handle start(K key, Options options = {}) {
     std::error_code error;
@@ -122,7 +133,7 @@ class HeartbeatRegistry {
   bool request_stop(const K& key) { return stop_found(engine_->find(key, EngineType::any_generation), false); }
 
   /// Ends every running heartbeat as stopped; how many. Heartbeats started meanwhile may run on.
-  std::size_t stop_all() noexcept { return engine_->stop_all(); }
+  std::size_t stop_all() noexcept { return detail::Ender<EngineType>{*engine_}.end_all(EndReason::stopped); }
 
   /// Ends what has stalled now, without waiting for the executor, and returns those that this call ended; each is
   /// returned by one call only. Respects `OnStall::keep_beating` and the grace after a time gap. Also happens by
@@ -131,10 +142,23 @@ class HeartbeatRegistry {
   /// Throws: std::bad_alloc before anything of a slice has ended; what copying a key throws. Guarantees: G12.
   std::vector<K> sweep() { return engine_->sweep(); }
 
-  /// Ends everything as shut_down and takes no more heartbeats. Waits up to `grace` for closes to be answered and for
-  /// user code on other threads' stacks to return. True: no user code of this registry runs any more, and all ends were
-  /// told. False: call it again, or let the destructor wait. Inside a callback, or with no grace, it neither waits nor
-  /// closes.
+  /// Waits for the close of the key's last heartbeat, as `HeartbeatHandle::wait_for_close`. True also where the key has
+  /// none: none was wanted, it was confirmed, or given up so long ago that the server has let go of the session. False
+  /// also while an older one, that was not answered in time, may still be executed.
+  bool wait_for_close(const K& key, Duration grace) {
+    const detail::RecordReference record = detail::Looker<EngineType>{*engine_}.find_closing(key);
+    return !record || record->shard().core().wait_for_close(*record, grace);
+  }
+
+  /// Ends everything as shut_down and takes no more heartbeats. Waits up to `grace` for closes to be sent and answered,
+  /// and for user code on other threads' stacks to return; a close that waits for its beat goes out after half of it.
+  /// True: no user code of this registry runs any more, all ends were told, and no close was left unsent for want of
+  /// time. False: `Statistics::closes_skipped` counts the closes that were not sent; call it again, or let the
+  /// destructor wait, for user code that still runs.
+  ///
+  /// With no grace it neither waits nor closes. Inside one of its own callbacks, and on a thread that its executor
+  /// needs (of an AsioExecutor: any that runs its context), it does not wait: asynchronous closes are begun on this
+  /// thread, blocking ones are skipped. There, `async_shutdown` (executors/asio.hpp) takes the time that `grace` gives.
   bool shutdown(Duration grace = {}) noexcept { return engine_->shutdown(grace); }
 
   /// True if the key has a running heartbeat.
@@ -177,6 +201,10 @@ class HeartbeatRegistry {
 
  private:
   friend HeartbeatGroup<HeartbeatRegistry>;
+  // For `async_shutdown`.
+  friend detail::ShutdownSteps<detail::Engine<K, T, C, E>> shutdown_steps_of(HeartbeatRegistry& registry) noexcept {
+    return detail::ShutdownSteps<detail::Engine<K, T, C, E>>{*registry.engine_};
+  }
   template <class, class, class, class, class>
   friend class PerClient;
 

@@ -101,11 +101,14 @@ struct Statistics {
   LatenessHistogram lateness;         ///< of the beats sent
   std::chrono::nanoseconds least_slack = std::chrono::nanoseconds::max();  ///< validity left at an acknowledgement
 
-  // Closes. closes_wanted == closes_done + closes_failed + closes_skipped + those under way (none after a shutdown).
-  std::uint64_t closes_wanted = 0;   ///< sessions whose server is to be told
-  std::uint64_t closes_done = 0;     ///< it was told
-  std::uint64_t closes_failed = 0;   ///< answered with an error, or timed out
-  std::uint64_t closes_skipped = 0;  ///< not sent any more, because the registry was shut down
+  // Closes. closes_wanted == closes_done + closes_failed + closes_skipped + closes_withdrawn + those that are not over
+  // (none after a shutdown).
+  std::uint64_t closes_wanted = 0;     ///< sessions whose server is to be told
+  std::uint64_t closes_done = 0;       ///< it has confirmed that
+  std::uint64_t closes_failed = 0;     ///< sent and not confirmed, and not tried again any more
+  std::uint64_t closes_skipped = 0;    ///< not sent: no place before a ttl had passed, or before a shutdown was over
+  std::uint64_t closes_withdrawn = 0;  ///< not sent, because a heartbeat of the same key was started
+  std::uint64_t closes_repeated = 0;   ///< sent again, because they had failed or were not answered in time
 
   // Transports that misbehave.
   std::uint64_t late_answers = 0;    ///< to a beat that nobody waited for any more

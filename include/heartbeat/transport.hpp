@@ -61,6 +61,9 @@ template <class T, class Key>
 concept Transport = BatchTransport<T, Key> || AsyncTransport<T, Key> || BlockingTransport<T, Key>;
 
 /// Can tell the server to close a session: `t.async_close(key, context, completion)`, under the rules of `async_beat`.
+/// Called when no beat of the key is in flight any more, and again while it fails: a session that the server does not
+/// know is closed, and no error. A call that was handed over when the registry goes is not cancelled, and may answer
+/// later.
 template <class T, class Key>
 concept AsyncClosingTransport = requires(T& transport, const Key& key, const BeatContext& context,
                                          CloseCompletion completion) {

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: BSL-1.0
-// The smallest executors: bare, with a pool for what blocks, and one that the waiting thread drives. Each operation is
-// what executor.hpp asks for and nothing more.
+// The smallest executors: bare, with a pool for what blocks, one that the waiting thread drives, and one that knows its
+// thread. Each operation is what executor.hpp asks for and nothing more.
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
+#include <thread>
 
 #include <boost/test/unit_test.hpp>
 
@@ -54,6 +55,7 @@ struct Loop {
     clock.reach(end);
   }
 
+  const std::thread::id thread = std::this_thread::get_id();
   ManualClock clock;
   WorkQueue works;
   WorkQueue blocking;
@@ -95,6 +97,11 @@ struct Helping : SmallestExecutor {
   }
 };
 
+struct ThreadAware : SmallestExecutor {
+  using SmallestExecutor::SmallestExecutor;
+  [[nodiscard]] bool needs_this_thread() const noexcept { return std::this_thread::get_id() == loop.thread; }
+};
+
 struct Async {
   void async_beat(int key, const BeatContext&, BeatCompletion completion) {
     completion(key > 0 ? BeatResult::acknowledged() : BeatResult::gone());
@@ -130,6 +137,8 @@ BOOST_AUTO_TEST_CASE(they_are_what_they_say) {
   static_assert(ExecutorFor<SmallestExecutor, ManualClock> && !BlockingExecutor<SmallestExecutor>);
   static_assert(ExecutorFor<WithPool, ManualClock> && BlockingExecutor<WithPool>);
   static_assert(ExecutorFor<Helping, ManualClock> && HelpingExecutor<Helping> && !BlockingExecutor<Helping>);
+  static_assert(ExecutorFor<ThreadAware, ManualClock> && ThreadAwareExecutor<ThreadAware>);
+  static_assert(!ThreadAwareExecutor<SmallestExecutor> && !BlockingExecutor<ThreadAware>);
 }
 
 BOOST_AUTO_TEST_CASE(a_bare_one_serves_asynchronous_transports) {
@@ -144,6 +153,23 @@ BOOST_AUTO_TEST_CASE(one_with_a_pool_serves_both_kinds) {
 BOOST_AUTO_TEST_CASE(one_that_is_driven_serves_both_kinds) {
   check_beats<Async, Helping>();
   check_beats<Blocking, Helping>();
+}
+
+BOOST_AUTO_TEST_CASE(one_that_knows_its_thread_serves_as_the_bare_one_does) {
+  check_beats<Async, ThreadAware>();
+}
+
+BOOST_AUTO_TEST_CASE(one_that_knows_its_thread_needs_no_other) {
+  Loop loop{ManualClock{}};
+  const ThreadAware executor{loop};
+  bool needs_the_other = true;
+
+  std::thread{[&] { needs_the_other = detail::needs_this_thread(executor); }}.join();
+
+  BOOST_TEST(!needs_the_other);
+  BOOST_TEST(detail::needs_this_thread(executor));
+  BOOST_TEST(!detail::needs_this_thread(SmallestExecutor{loop}));
+  BOOST_TEST(!detail::needs_this_thread(Helping{loop}));
 }
 
 BOOST_AUTO_TEST_CASE(a_group_is_waited_for_by_driving_it) {

@@ -12,9 +12,14 @@
 #include <vector>
 
 #include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/execution/outstanding_work.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/prefer.hpp>
+#include <boost/asio/require.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/strand.hpp>
+#include <boost/asio/system_executor.hpp>
+#include <boost/asio/thread_pool.hpp>
 #include <boost/mpl/list.hpp>
 #include <boost/test/unit_test.hpp>
 
@@ -574,6 +579,124 @@ BOOST_AUTO_TEST_CASE(what_waits_for_the_pool_when_the_last_handle_dies_is_droppe
   release.open();
   pool.join();
   BOOST_TEST(queued.ran == 0);
+}
+
+// Where a thread is: in a handler of the context, in one of a strand on it, or in none of theirs.
+enum class Place { in_context, in_strand, outside };
+
+// What an executor on `where` says in that place.
+template <class Where>
+bool is_needed(Place place, asio::io_context& context, const Strand& strand, const Where& where) {
+  const BasicAsioExecutor executor{where};
+  bool answer = false;
+  const auto ask = [&] { answer = heartbeat::detail::needs_this_thread(executor); };
+  switch (place) {
+    case Place::in_context: asio::post(context, ask); break;
+    case Place::in_strand: asio::post(strand, ask); break;
+    case Place::outside: ask(); break;
+  }
+  context.restart();
+  context.poll();  // run() would not return while a tracked executor lives
+  return answer;
+}
+
+// On the context or the strand in it, in each form in which a program may have them.
+template <class Fn>
+void for_each_form(asio::io_context& context, const Strand& strand, Fn fn) {
+  const auto plain = context.get_executor();
+  const asio::any_io_executor any{plain};
+  const auto tracked = asio::prefer(plain, asio::execution::outstanding_work.tracked);
+  const auto never = asio::require(strand, asio::execution::blocking.never);
+  fn("context", plain);
+  fn("tracked", tracked);
+  fn("strand", strand);
+  fn("another strand", asio::make_strand(context));
+  fn("strand in a strand", asio::make_strand(strand));
+  fn("any", any);
+  fn("any of tracked", asio::any_io_executor{tracked});
+  fn("any made tracked", asio::prefer(any, asio::execution::outstanding_work.tracked));
+  fn("any made never", asio::require(any, asio::execution::blocking.never));
+  fn("any of strand", asio::any_io_executor{strand});
+  fn("any of strand that never blocks", asio::any_io_executor{never});
+  fn("strand of any", asio::make_strand(any));
+  fn("any of strand of any", asio::any_io_executor{asio::make_strand(any)});
+  fn("any of strand of any of strand", asio::any_io_executor{asio::make_strand(asio::any_io_executor{strand})});
+}
+
+BOOST_AUTO_TEST_CASE(it_needs_each_thread_that_runs_its_context_in_whatever_form_it_has_that) {
+  asio::io_context context;
+  const Strand strand = asio::make_strand(context);
+
+  for_each_form(context, strand, [&](const char* form, const auto& where) {
+    BOOST_TEST_CONTEXT(form) {
+      BOOST_TEST(is_needed(Place::in_context, context, strand, where));
+      BOOST_TEST(is_needed(Place::in_strand, context, strand, where));
+      BOOST_TEST(!is_needed(Place::outside, context, strand, where));
+    }
+  });
+}
+
+BOOST_AUTO_TEST_CASE(it_does_not_need_a_thread_that_runs_another_context) {
+  asio::io_context context, other;
+  const Strand strand = asio::make_strand(context);
+  const Strand strand_of_other = asio::make_strand(other);
+
+  for_each_form(context, strand, [&](const char* form, const auto& where) {
+    BOOST_TEST_CONTEXT(form) {
+      BOOST_TEST(!is_needed(Place::in_context, other, strand_of_other, where));
+      BOOST_TEST(!is_needed(Place::in_strand, other, strand_of_other, where));
+    }
+  });
+}
+
+BOOST_AUTO_TEST_CASE(on_a_thread_pool_it_needs_the_threads_of_that) {
+  asio::thread_pool pool{1};
+  const auto plain = pool.get_executor();
+  const auto check = [&](const auto& where) {
+    const BasicAsioExecutor executor{where};
+    Door asked;
+    bool answer = false;
+    asio::post(pool, [&] {
+      answer = heartbeat::detail::needs_this_thread(executor);
+      asked.open();
+    });
+    BOOST_REQUIRE(asked.wait());
+    BOOST_TEST(answer);
+    BOOST_TEST(!heartbeat::detail::needs_this_thread(executor));
+  };
+
+  check(plain);
+  check(asio::make_strand(plain));
+  check(asio::any_io_executor{plain});
+  check(asio::any_io_executor{asio::make_strand(plain)});
+  check(asio::require(asio::any_io_executor{plain}, asio::execution::blocking.never));
+
+  pool.join();
+}
+
+BOOST_AUTO_TEST_CASE(threads_of_its_pool_for_blocking_work_it_does_not_need) {
+  asio::io_context context;
+  asio::thread_pool pool{1};
+  BlockingAsioExecutor executor{context, pool, 1};
+  bool in_pool = true, in_context = false;
+  CallingWork blocking{[&] { in_pool = executor.needs_this_thread(); }};
+  CallingWork work{[&] { in_context = executor.needs_this_thread(); }};
+
+  executor.post_blocking(blocking);
+  executor.post(work);
+  pool.join();
+  context.run();
+
+  BOOST_TEST(!in_pool);
+  BOOST_TEST(in_context);
+}
+
+BOOST_AUTO_TEST_CASE(of_executors_that_run_anywhere_it_says_that_no_thread_is_needed) {
+  asio::io_context context;
+  const Strand strand = asio::make_strand(context);
+
+  BOOST_TEST(!is_needed(Place::in_context, context, strand, asio::system_executor{}));
+  BOOST_TEST(!is_needed(Place::in_context, context, strand, asio::any_io_executor{asio::system_executor{}}));
 }
 
 BOOST_AUTO_TEST_CASE(a_number_of_threads_that_makes_no_sense_is_refused_and_named) {

@@ -4,6 +4,7 @@
 // nobody who would need that thread (F2, F4, F6). Read next: async_end.cpp.
 #include <algorithm>
 #include <atomic>
+#include <cstddef>
 #include <memory>
 #include <optional>
 #include <set>
@@ -204,6 +205,46 @@ BOOST_AUTO_TEST_CASE(stop_in_a_handler_of_the_only_thread_returns_with_calls_una
   BOOST_TEST(runs_in_a_handler(context, [&] { BOOST_TEST(handle.stop()); }));
 
   BOOST_TEST(why(handle) == "stopped");
+}
+
+// A server is silent, so that hundreds of calls time out at once; their tokens are to be requested by works of the very
+// thread that stops the heartbeats. So each stop requests its own one's, however many others wait.
+BOOST_AUTO_TEST_CASE(stop_on_the_only_thread_returns_while_the_tokens_of_many_calls_that_timed_out_wait) {
+  constexpr int sessions = 700;
+  ManualClock clock;
+  asio::io_context context;
+  std::vector<std::stop_token> tokens;
+  std::vector<BeatCompletion> unanswered;
+  ManualAsioRegistry registry{answering([&](const int&, const BeatContext& beat, BeatCompletion completion) {
+                                tokens.push_back(beat.stop_token());
+                                unanswered.push_back(std::move(completion));
+                              }),
+                              clock,
+                              OnManual{context, clock},
+                              {},
+                              no_gaps()};
+  std::vector<ManualAsioRegistry::Handle> handles;
+  for (int key = 0; key < sessions; ++key) {
+    handles.push_back(
+        registry.start(key, {.interval = 10s, .ttl = 60s, .beat_timeout = 1s, .first_beat = FirstBeat::now}));
+  }
+  context.poll();
+  BOOST_REQUIRE(tokens.size() == sessions);
+  const auto requested = [&] {
+    return std::count_if(tokens.begin(), tokens.end(), [](auto& t) { return t.stop_requested(); });
+  };
+  const auto in_flight = [&] { return static_cast<std::ptrdiff_t>(registry.statistics().in_flight); };
+
+  clock.advance(1s);
+  while (in_flight() == sessions && context.run_one() != 0) {
+  }
+  const auto waiting = sessions - in_flight() - requested();
+  BOOST_TEST(waiting > 256);
+
+  for (std::size_t i = 0; i < handles.size(); ++i)
+    BOOST_TEST(handles[i * 331 % handles.size()].stop());  // all of them: neither the oldest first nor the newest
+
+  BOOST_TEST(requested() == sessions);
 }
 
 // The engine ends the heartbeat, and its token's callbacks wait for the very thread that stops it.

@@ -61,6 +61,7 @@ constexpr Time latest{Span{std::int64_t{1} << 62}};
   options.max_in_flight = input.one_of<std::size_t>({64, 1, 2, 3});
   options.tick = input.one_of<Span>({1ms, 1us, 100ms, 1s});
   options.max_sends_per_second = input.one_of<std::optional<std::uint32_t>>({std::nullopt, 1U, 20U, 1000U});
+  options.close_grace = input.one_of<Span>({2s, 0s, 100ms, 1h});
   return options;
 }
 
@@ -105,7 +106,7 @@ class Scene {
   ~Scene() {
     registry_.reset();
     while (!held_.empty())  // answers that come too late find memory, and nobody
-      answer(held_.back().life == nullptr ? 0 : input_.below(10));
+      answer(held_.back().is_close ? 0 : input_.below(10));
   }
 
   Scene(const Scene&) = delete;
@@ -127,7 +128,7 @@ class Scene {
       case 11: progress(); break;
       case 12: cancel_parent(); break;
       case 13: run_some(); break;
-      case 14: look(); break;
+      case 14: input_.flag() ? look() : wait_for_close(); break;
       default: rare();
     }
     check();
@@ -159,9 +160,8 @@ class Scene {
   }
 
   void finish() {
-    for (Life& life : lives_)
-      life.is_shut_down();
-    is_shut_down_ = true;
+    shutdown_begins(options_.close_grace);
+    is_dying_ = true;
     registry_.reset();
     executor_.run_ready();
     for (Life& life : lives_)
@@ -183,23 +183,31 @@ class Scene {
     }
     if (choice == 11) call_back();
     if (choice == 12) static_cast<void>(context.stop_token());
-    held_.push_back({life, beat, std::move(completion), std::nullopt});
+    held_.push_back({life, beat, false, std::move(completion), std::nullopt});
     if (choice < 10) answer_last(choice);
   }
 
-  void on_close(CloseCompletion completion) {
-    require(registry_.has_value(), "nothing is closed after the end");
+  void on_close(int key, const BeatContext& context, CloseCompletion completion) {
+    require(registry_.has_value() || is_dying_, "nothing is closed after the end");
+    Life& life = closing_one_of(key);
+    const Life* const newest = latest_[static_cast<std::size_t>(key)];
+    require(!newest->is_running() || newest == started_inside_, "no close is sent of a key that has a heartbeat");
+    const std::size_t call = life.close_sent(clock_.now(), context.timeout());
     const std::size_t choice = is_quiet_ ? 0 : input_.below(8);
-    if (choice == 1) throw std::runtime_error{"thrown"};
-    held_.push_back({nullptr, 0, std::nullopt, std::move(completion)});
+    if (choice == 1) {
+      life.close_answered(call, clock_.now(), false);
+      throw std::runtime_error{"thrown"};
+    }
+    held_.push_back({&life, call, true, std::nullopt, std::move(completion)});
     if (choice != 2) answer_last(choice);
   }
 
  private:
-  // A call that has not been answered: of a beat, or, without a life, a close.
+  // A call that has not been answered.
   struct Held {
     Life* life;
-    std::size_t beat;
+    std::size_t call;  // which of its beats or closes
+    bool is_close;
     std::optional<BeatCompletion> beat_completion;
     std::optional<CloseCompletion> close_completion;
   };
@@ -217,6 +225,12 @@ class Scene {
   }
 
   void call_back() {
+    is_inside_ = true;
+    call_back_somehow();
+    is_inside_ = false;
+  }
+
+  void call_back_somehow() {
     switch (input_.below(5)) {
       case 0: start(); break;
       case 1: stop(); break;
@@ -240,15 +254,20 @@ class Scene {
     Life* const running = registry_->contains(key) ? latest_[static_cast<std::size_t>(key)] : nullptr;
     const bool replaces = !rule && running != nullptr && options.if_running == IfRunning::replace && !is_shut_down_;
     if (replaces) running->stop_is_asked();
+    if (replaces) running->is_replaced(true);
+    const Standing before = standing(key);
 
     std::error_code error;
     Handle handle = registry_->start(key, options, error);
 
+    if (replaces && running->is_running()) running->is_replaced(false);
     if (rule || is_shut_down_) {
       require(error == (rule ? rule : make_error_code(heartbeat::errc::shut_down)), "a refusal says why");
     } else if (error == heartbeat::errc::event_backlog) {
       require(has_sink_, "without a sink nothing waits for it");
       require(running == nullptr || running->is_running(), "a refused start changes nothing");
+    } else if (error == heartbeat::errc::close_on_its_way) {
+      require(before.is_on_its_way != Sure::no, "a close that is on its way was seen");
     } else if (running != nullptr && options.if_running == IfRunning::refuse) {
       require(error == heartbeat::errc::already_running, "a key runs once");
     } else {
@@ -256,12 +275,88 @@ class Scene {
     }
     require(static_cast<bool>(handle) == !error, "a handle, or an error");
     if (error || !handle.owns()) return;
+    require(before.is_on_its_way != Sure::yes, "no start while a close is on its way");
+    for (Life& other : lives_)
+      if (other.handle().key() == key) makes_way(other);
     Life& life = lives_.emplace_back(std::move(handle), options, Span{options_.tick}, clock_.now());
     by_generation_.emplace(life.handle().generation(), &life);
+    life.is_doubted(before.is_in_doubt);
+    if (is_inside_) started_inside_ = &life;
     latest_[static_cast<std::size_t>(key)] = &life;
     if (parent < parents_.size() && parents_[parent].stop_requested()) life.parent_is_cancelled();
     if (parent < parents_.size()) children_[parent].push_back(&life);
     if (input_.flag()) life.watch_token();
+  }
+
+  // --- closes
+
+  using Sure = heartbeat::model::Close::Sure;
+
+  // How the closes of a key stand for who starts it. What is claimed in a slice is on its way, and only the library
+  // knows it yet.
+  struct Standing {
+    Sure is_on_its_way = Sure::no;
+    Sure is_in_doubt = Sure::no;
+  };
+  [[nodiscard]] Standing standing(int key) {
+    Standing standing;
+    const auto add = [](Sure& all, Sure one) { all = all == Sure::yes || one == Sure::no ? all : one; };
+    for (Life& life : lives_) {
+      if (life.handle().key() != key) continue;
+      life.check(clock_.now());
+      add(standing.is_on_its_way, life.close().is_on_its_way(clock_.now().time_since_epoch()));
+      add(standing.is_in_doubt, life.close().is_in_doubt(clock_.now().time_since_epoch()));
+      if (!is_inside_ || !life.close().may_be_open()) continue;
+      add(standing.is_on_its_way, Sure::unsure);
+      add(standing.is_in_doubt, Sure::unsure);
+    }
+    return standing;
+  }
+
+  void makes_way(Life& life) {
+    life.check(clock_.now());
+    if (life.close().is_wanted()) life.close().makes_way(is_inside_, clock_.now().time_since_epoch());
+  }
+
+  // Whose close that is: the last one of the key that wants one.
+  [[nodiscard]] Life& closing_one_of(int key) {
+    for (auto life = lives_.rbegin(); life != lives_.rend(); ++life) {
+      if (life->handle().key() != key) continue;
+      life->check(clock_.now());
+      if (life->close().is_wanted()) return *life;
+    }
+    require(false, "a close is asked for");
+    return lives_.front();
+  }
+
+  void wait_for_close() {
+    const int key = static_cast<int>(input_.below(keys));
+    Life* const life = latest_[static_cast<std::size_t>(key)];
+    const Span grace = std::min<Span>(input_.one_of<Span>({0ns, 100ms, 1s, 10s}), room());
+    if (life == nullptr) return;
+    life->waits_for_close(clock_, [&] { return life->handle().wait_for_close(grace); });
+  }
+
+  void shutdown_begins(heartbeat::Duration grace) {
+    is_shut_down_ = true;
+    for (Life& life : lives_)
+      life.shutdown_begins(clock_.now() + Span{grace} / 2, clock_.now());
+  }
+
+  void shut_down(Span grace) {
+    const bool is_first = !is_shut_down_;
+    shutdown_begins(grace);
+    const bool is_done = registry_->shutdown(grace);
+    for (Life& life : lives_) {
+      life.check(clock_.now());
+      const bool is_left = life.close().is_unsent() && life.close().is_withdrawn() == Sure::no &&
+                           clock_.now().time_since_epoch() < life.close().limit();
+      require(!is_first || !is_done || grace == 0ns || !is_left, "a shutdown that says true has sent all closes");
+      life.close().shutdown_is_over();
+    }
+    const heartbeat::Statistics sums = registry_->statistics();
+    require(sums.closes_wanted == sums.closes_done + sums.closes_failed + sums.closes_skipped + sums.closes_withdrawn,
+            "every close is counted as over");
   }
 
   void stop() {
@@ -289,8 +384,10 @@ class Scene {
       if (life.is_running()) longest = std::max(longest, Span{life.options().interval});
     run_for(longest * static_cast<int>(input_.below(40)) / 4);
     if (has_jumped_) return;
-    for (Life& life : lives_)
+    for (Life& life : lives_) {
       life.check_not_overdue(clock_.now());
+      life.check_close(clock_.now());
+    }
   }
 
   // How far the clock may go on. A shutdown that waits may have taken it further.
@@ -323,13 +420,14 @@ class Scene {
   void answer_last(std::size_t choice) {
     Held call = std::move(held_.back());
     held_.pop_back();
-    if (call.life == nullptr) {
+    if (call.is_close) {
+      call.life->close_answered(call.call, clock_.now(), choice != 3 && choice != 4);
       if (choice == 3) (*call.close_completion)(make_error_code(std::errc::io_error));
       if (choice != 4) (*call.close_completion)({});
       return;
     }
     const BeatResult result = drawn_result(*call.life, choice);
-    call.life->answered(call.beat, clock_.now(), result, [&] {
+    call.life->answered(call.call, clock_.now(), result, [&] {
       if (choice == 9) {
         call.beat_completion.reset();
       } else {
@@ -400,13 +498,28 @@ class Scene {
     if (input_.flag()) {
       registry_->stop_all();
     } else {
-      is_shut_down_ = true;
-      registry_->shutdown(input_.one_of<Span>({0ns, 1s, 1h}));
+      shut_down(input_.one_of<Span>({0ns, 1s, 1h}));
     }
     require(registry_->size() == 0, "nothing is left");
   }
 
   // --- what must hold at any time
+
+  void judge_closes(const heartbeat::Statistics& sums) {
+    heartbeat::model::CountedCloses counted;
+    const auto count = [&](auto& range, Sure sure) { counted.count(range, sure == Sure::yes, sure != Sure::no); };
+    for (Life& life : lives_) {
+      const heartbeat::model::Close& close = life.close();
+      if (!close.is_wanted()) continue;
+      count(counted.wanted, Sure::yes);
+      count(counted.done, close.is_confirmed());
+      count(counted.withdrawn, close.is_withdrawn());
+      const std::uint64_t repeats = close.calls.size() - (close.calls.empty() ? 0 : 1);
+      counted.repeated.least += repeats;
+      counted.repeated.most += repeats;
+    }
+    heartbeat::model::judge_closes(sums, counted, false, [](const char* what) { require(false, what); });
+  }
 
   void check() {
     const heartbeat::Statistics sums = registry_->statistics();
@@ -420,6 +533,7 @@ class Scene {
         ++running;
       }
     }
+    judge_closes(sums);
     heartbeat::model::judge_sums(sums, counted, [](const char* what) { require(false, what); });
     require(sums.running == running && registry_->size() == running, "all that runs is counted");
     require(calls_ <= sums.sent, "what the transport was asked was counted");
@@ -444,6 +558,9 @@ class Scene {
   bool has_jumped_ = false;
   bool is_quiet_ = false;
   bool is_shut_down_ = false;
+  bool is_dying_ = false;
+  bool is_inside_ = false;                // a callback
+  const Life* started_inside_ = nullptr;  // the last heartbeat that was started there
   std::optional<Registry> registry_;
 };
 
@@ -451,8 +568,8 @@ void Server::async_beat(const int& key, const BeatContext& context, BeatCompleti
   scene->on_beat(key, context, std::move(completion));
 }
 
-void Server::async_close(const int&, const BeatContext&, CloseCompletion completion) {
-  scene->on_close(std::move(completion));
+void Server::async_close(const int& key, const BeatContext& context, CloseCompletion completion) {
+  scene->on_close(key, context, std::move(completion));
 }
 
 }  // namespace

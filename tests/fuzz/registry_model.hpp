@@ -19,6 +19,7 @@
 #include <heartbeat/options.hpp>
 #include <heartbeat/testing/manual_clock.hpp>
 
+#include "../model/close.hpp"
 #include "../model/life.hpp"
 #include "input.hpp"
 
@@ -46,7 +47,9 @@ class Life {
       : options_{options},
         handle_{std::move(handle)},
         tick_{tick},
-        seen_{strict, model::terms_of(options, tick, started.time_since_epoch()), started.time_since_epoch()} {}
+        seen_{strict, model::terms_of(options, tick, started.time_since_epoch()), started.time_since_epoch()},
+        close_{strict, model::close_terms_of(options, tick)},
+        ran_at_{started} {}
   Life(const Life&) = delete;
   Life& operator=(const Life&) = delete;
 
@@ -63,6 +66,20 @@ class Life {
   }
   void parent_is_cancelled() { seen_.may_be_cancelled = seen_.is_cancelled = true; }
   void is_shut_down() { seen_.may_be_shut_down = true; }
+  /// A shutdown has begun, which lets closes wait for their beats until then.
+  void shutdown_begins(Time waits_until, Time now) {
+    is_shut_down();
+    waits_until_ = waits_until;
+    close_.shutdown_begins(waits_until.time_since_epoch(), now.time_since_epoch());
+  }
+  /// Another heartbeat goes on with its session; or does not, as it turned out.
+  void is_replaced(bool is) { is_replaced_ = is; }
+  /// A close of an earlier heartbeat of the key may come at any time.
+  void is_doubted(model::Close::Sure doubt) {
+    const bool is_in_doubt = doubt == model::Close::Sure::yes ||
+                             (doubt == model::Close::Sure::unsure && !model::view_of(handle_).valid_until);
+    if (is_in_doubt) seen_.valid_until.reset();
+  }
   void was_swept(Time now) { seen_.swept(now.time_since_epoch()); }
   void progress(Time now) {
     seen_.last_progress = now.time_since_epoch();
@@ -92,6 +109,28 @@ class Life {
     seen_.answered(beat, now.time_since_epoch(), result, seen_.answering(beat, now.time_since_epoch(), result));
   }
 
+  /// A close of it is being sent. Its number.
+  std::size_t close_sent(Time now, Span timeout) {
+    const model::Time at = now.time_since_epoch();
+    bool is_beat_in_flight = false;
+    if (!seen_.beats.empty()) {
+      const model::SentBeat& beat = seen_.beats.back();
+      is_beat_in_flight = beat.fate == model::SentBeat::Fate::open && !beat.is_answered && !beat.is_being_answered &&
+                          at < beat.deadline;
+    }
+    return close_.sends(&seen_, {.now = at, .timeout = timeout, .is_beat_in_flight = is_beat_in_flight});
+  }
+  void close_answered(std::size_t call, Time now, bool is_confirmed) {
+    close_.answered(call, now.time_since_epoch(), is_confirmed);
+  }
+  /// `wait` waits for its close, and says what it was told.
+  template <class Wait, class Clock>
+  void waits_for_close(const Clock& clock, Wait wait) {
+    const bool is_closed = wait();
+    check(clock.now());
+    close_.waited(&seen_, is_closed, !is_running(), clock.now().time_since_epoch());
+  }
+
   /// An event of it is told.
   void told(bool is_end, EndReason reason, Time now) {
     check(now);
@@ -100,7 +139,20 @@ class Life {
 
   // --- what must hold
 
-  void check(Time now) { seen_.look(model::view_of(handle_), now.time_since_epoch()); }
+  void check(Time now) {
+    seen_.look(model::view_of(handle_), now.time_since_epoch());
+    const auto reason = handle_.ended();
+    if (!reason) {
+      ran_at_ = now;
+    } else if (!std::exchange(is_end_seen_, true) && !is_replaced_ && model::asks_for_close(options_, *reason)) {
+      const bool has_beat = !seen_.beats.empty() && !seen_.beats.back().is_answered;
+      close_.begins(ran_at_.time_since_epoch(), now.time_since_epoch(), has_beat);
+      if (waits_until_) close_.shutdown_begins(waits_until_->time_since_epoch(), now.time_since_epoch());
+    }
+  }
+
+  /// Nothing but the clock's being somewhere else can have kept a timeout of its close from being seen.
+  void check_close(Time now) { close_.judge_rest(&seen_, {.is_prompt = false}, (now - tick_).time_since_epoch()); }
 
   /// Nothing but the clock's being somewhere else can have kept it alive until now.
   void check_not_overdue(Time now) {
@@ -119,6 +171,7 @@ class Life {
   [[nodiscard]] bool is_running() const { return !handle_.ended(); }
   [[nodiscard]] const Options& options() const { return options_; }
   [[nodiscard]] Handle& handle() { return handle_; }
+  [[nodiscard]] model::Close& close() { return close_; }
 
  private:
   struct Fired {
@@ -130,6 +183,11 @@ class Life {
   Handle handle_;
   const Span tick_;
   model::Life seen_;
+  model::Close close_;
+  Time ran_at_;  // when it was last seen to run
+  std::optional<Time> waits_until_;
+  bool is_replaced_ = false;
+  bool is_end_seen_ = false;
   std::optional<std::stop_callback<Fired>> on_end_;
 };
 

@@ -69,16 +69,18 @@ BOOST_AUTO_TEST_CASE(a_beat_that_was_collected_together_with_the_one_whose_call_
   }
 }
 
-BOOST_AUTO_TEST_CASE(a_beat_in_flight_is_asked_to_stop) {
-  World world;
-  world.transport.watch_cancellation();
-  world.transport.on(7).held();
-  Handle handle = world.registry->start(7, at_once());
-  world.executor.run_for(1s);
+BOOST_AUTO_TEST_CASE(a_beat_in_flight_is_asked_to_stop_unless_a_close_follows) {
+  for (const bool closes : {false, true}) {
+    World world;
+    world.transport.watch_cancellation();
+    world.transport.on(7).held();
+    Handle handle = world.registry->start(7, closes ? at_once() : without_close());
+    world.executor.run_for(1s);
 
-  handle.stop();
+    handle.stop();
 
-  BOOST_TEST(world.transport.beats_of(7).front().cancelled);
+    BOOST_TEST(world.transport.beats_of(7).front().cancelled == !closes);
+  }
 }
 
 BOOST_AUTO_TEST_CASE(the_answer_of_a_stopped_beat_is_ignored) {

@@ -151,7 +151,8 @@ BOOST_AUTO_TEST_CASE(the_books_balance_whatever_servers_and_owners_do) {
     BOOST_TEST(books.running == 0U);
     BOOST_TEST(books.in_flight == 0U);
     BOOST_TEST(books.sent == books.acknowledged + books.gone + books.failed + books.timed_out + books.discarded);
-    BOOST_TEST(books.closes_wanted == books.closes_done + books.closes_failed + books.closes_skipped);
+    BOOST_TEST(books.closes_wanted ==
+               books.closes_done + books.closes_failed + books.closes_skipped + books.closes_withdrawn);
     std::map<std::uint64_t, int> last_words;
     for (const auto& event : world.log.all()) {
       BOOST_TEST(last_words[event.generation] == 0, "seed " << seed << ": " << event << " after the end");

@@ -4,7 +4,8 @@
 //
 //   expected   gen 1: beat ------ stop          late answer: counted, ignored
 //              gen 2:                   beat ------- its own answer
-// Read next: g06_nothing_runs_after_shutdown.cpp, answers that come even later.
+// Read next: g05_closes_and_starts.cpp, closes and the next generation; g06_nothing_runs_after_shutdown.cpp, answers
+// that come even later.
 #include <atomic>
 #include <mutex>
 #include <vector>
@@ -89,61 +90,6 @@ BOOST_AUTO_TEST_CASE(an_event_tells_the_generations_apart) {
   for (const auto& event : world.log.of_kind(EventKind::acknowledged)) {
     BOOST_TEST(event.generation == young.generation());
   }
-}
-
-// The server may execute a close late: until it has answered, the new generation's first beat waits. (F15)
-BOOST_AUTO_TEST_CASE(a_new_generation_is_held_until_the_old_close_is_answered) {
-  World world;
-  world.transport.on_close(7).held();
-  Handle old = world.registry->start(7, at_once());
-  world.executor.run_for(1s);
-  old.stop();
-  const Handle young = world.registry->start(7, at_once());
-
-  world.executor.run_for(3s);
-  BOOST_TEST(world.transport.beats_of(7).size() == 1U);
-  BOOST_TEST((world.registry->status(7)->state == HeartbeatState::held));
-
-  world.transport.answer_close(7);
-  world.executor.run_for(1s);
-  BOOST_TEST(world.transport.beats_of(7).size() == 2U);
-  BOOST_TEST(young.valid());
-}
-
-BOOST_AUTO_TEST_CASE(a_close_that_is_never_answered_holds_for_the_beat_timeout_only) {
-  World world;
-  world.transport.on_close(7).never();
-  Handle old = world.registry->start(7, at_once());
-  world.executor.run_for(1s);
-  old.stop();
-  const Handle young = world.registry->start(7, at_once());
-
-  world.executor.run_for(7s);
-
-  BOOST_TEST(young.valid());
-  BOOST_TEST(world.sent(7).back() == 6s);
-  BOOST_TEST(world.registry->statistics().closes_failed == 1U);
-}
-
-// Two closes are open: the answer to the first one does not let the third generation go.
-BOOST_AUTO_TEST_CASE(a_generation_is_held_by_every_open_close_of_its_key) {
-  World world;
-  world.transport.on_close(7).held().times(2);
-  for (int generation = 1; generation <= 2; ++generation) {
-    world.registry->start(7, at_once()).stop();
-    world.executor.run_for(1s);
-  }
-  const Handle third = world.registry->start(7, at_once());
-  BOOST_TEST_REQUIRE(world.transport.unanswered_closes(7) == 2U);
-
-  world.transport.answer_close(7);
-  world.executor.run_for(1s);
-  BOOST_TEST(world.transport.beats_of(7).empty());
-
-  world.transport.answer_close(7);
-  world.executor.run_for(1s);
-  BOOST_TEST(world.transport.beats_of(7).size() == 1U);
-  BOOST_TEST(third.valid());
 }
 
 BOOST_AUTO_TEST_CASE(the_late_answer_of_a_close_does_not_reach_the_next_generation) {

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 // G6: when shutdown(grace) returns true, or the destructor returns, no user code of this registry is on any other
 // thread's stack or will be; late answers touch only memory that the core still holds. It waits for stacks, never for
-// answers (F2). Inside a callback nothing waits: the policies live until that callback and all others have returned
-// (F6). Once it is over, handles and completions are harmless (F45).
+// answers (F2). Inside one of its own callbacks nothing waits: the policies live until that callback and all others
+// have returned (F6); inside another registry's it waits as anywhere else. Once it is over, handles and completions are
+// harmless (F45).
 //
 //   expected   ~registry ---- waits for the call on T2 ---- returns       late answer: touches nothing of the user's
 //   never      ~registry ---- waits for the answer --------------- ...
@@ -10,10 +11,16 @@
 #include <atomic>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <stdexcept>
+#include <thread>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 #include <boost/test/unit_test.hpp>
+
+#include <heartbeat/per_client.hpp>
 
 #include "world.hpp"
 
@@ -28,6 +35,46 @@ struct Sentinel {
   std::shared_ptr<Door> held;
 };
 
+// A callback that is running while its owner is ended on another thread. It returns only once the end has begun, and
+// gives that thread every chance not to wait for it.
+class SlowCallback {
+ public:
+  void operator()() {
+    if (is_entered_.exchange(true)) return;
+    entered.open();
+    end_has_begun.wait();
+    for (int chance = 0; chance < 2'000 && !is_over.load(); ++chance)
+      std::this_thread::yield();
+    has_returned = true;
+  }
+
+  Door entered;
+  Door end_has_begun;
+  std::atomic<bool> is_over{false};  // whoever ended its owner says so
+  std::atomic<bool> has_returned{false};
+
+ private:
+  std::atomic<bool> is_entered_{false};
+};
+
+// Calls it on another thread, inside a callback of a registry that has nothing else to do.
+template <class Fn>
+void inside_a_callback_of_another(Fn fn) {
+  Door has_returned;
+  ThreadRegistry another{answering([&](const int&, const BeatContext&, BeatCompletion completion) {
+    fn();
+    completion(BeatResult::acknowledged());
+    has_returned.open();
+  })};
+  const auto beat = another.start(1, one_beat<ThreadRegistry>());
+  BOOST_TEST_REQUIRE(has_returned.wait());
+}
+
+struct SameClient {
+  int operator()(int) const { return 0; }
+};
+using ThreadPerClient = PerClient<int, FunctionTransport<AsyncBeat>, SameClient>;
+
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(g06_nothing_runs_after_shutdown)
@@ -35,7 +82,8 @@ BOOST_AUTO_TEST_SUITE(g06_nothing_runs_after_shutdown)
 BOOST_AUTO_TEST_CASE(answers_after_the_registrys_death_touch_nothing) {
   for (const auto& late : {BeatResult::gone(), BeatResult::acknowledged(), BeatResult::failed({}, "text")}) {
     World world;
-    world.transport.otherwise().held();
+    world.transport.on(0).held();
+    world.transport.on(1).held();
     world.transport.otherwise_on_close().held();
     std::vector<Handle> handles;
     for (int key = 0; key < 3; ++key)
@@ -46,9 +94,10 @@ BOOST_AUTO_TEST_CASE(answers_after_the_registrys_death_touch_nothing) {
     BOOST_TEST_REQUIRE(world.transport.unanswered_closes(2) == 1U);
 
     world.registry.reset();
-    for (int key = 0; key < 3; ++key)
+    for (int key = 0; key < 2; ++key)
       world.transport.answer(key, late);
-    world.transport.answer_close(2);
+    for (int key = 0; key < 3; ++key)
+      world.transport.answer_close(key);
     world.executor.run_for(1h);
 
     BOOST_TEST(why(handles[0]) == "shut_down");
@@ -133,7 +182,7 @@ BOOST_AUTO_TEST_CASE(shutdown_ends_everything_reports_it_and_takes_no_more) {
   BOOST_TEST(world.transport.beats().size() == beats);
 }
 
-BOOST_AUTO_TEST_CASE(shutdown_with_grace_closes_and_the_destructor_does_not) {
+BOOST_AUTO_TEST_CASE(shutdown_closes_if_it_has_grace) {
   for (const bool with_grace : {true, false}) {
     World world;
     world.transport.otherwise_on_close().acknowledge().after(2s);
@@ -160,7 +209,8 @@ BOOST_AUTO_TEST_CASE(closes_that_are_not_answered_in_time_are_given_up) {
 
   BOOST_TEST(world.registry->shutdown(2s));
 
-  BOOST_TEST(world.registry->statistics().closes_skipped == 5U);
+  BOOST_TEST(world.registry->statistics().closes_failed == 5U);
+  BOOST_TEST(world.registry->statistics().closes_skipped == 0U);
   BOOST_TEST(world.log.count(EventKind::ended) == 5U);
 }
 
@@ -299,6 +349,159 @@ BOOST_AUTO_TEST_CASE(the_registry_may_be_destroyed_on_its_executors_only_threads
       BOOST_TEST_REQUIRE(policies_gone.wait());
 
       BOOST_TEST(ends.count() == 3);
+    }
+  }
+}
+
+// --- inside a callback of another registry
+
+template <class Owner>
+void destroyed_inside_anothers_callback_it_waits() {
+  for (const bool in_sink : {false, true}) {
+    for (int round = 0; round < 5; ++round) {
+      SlowCallback slow;
+      std::optional<Owner> owner;
+      const auto beat = [&](const int&, const BeatContext&, BeatCompletion completion) {
+        if (!in_sink) slow();
+        completion(BeatResult::acknowledged());
+      };
+      const auto sink = [&](const typename Owner::EventType&) {
+        if (in_sink) slow();
+      };
+      if constexpr (std::is_same_v<Owner, ThreadPerClient>) {
+        owner.emplace(answering(beat), SameClient{}, sink);
+      } else {
+        owner.emplace(answering(beat), sink);
+      }
+      const auto handle = owner->start(7, one_beat<Owner>());
+      const std::stop_callback on_end{handle.stop_token(), [&] { slow.end_has_begun.open(); }};
+      BOOST_TEST_REQUIRE(slow.entered.wait());
+      bool had_returned = false;
+
+      inside_a_callback_of_another([&] {
+        owner.reset();
+        slow.is_over = true;
+        had_returned = slow.has_returned.load();
+      });
+
+      BOOST_TEST(had_returned);
+      slow.end_has_begun.open();  // the callback may use what is here
+      BOOST_TEST(eventually("the callback to return", [&] { return slow.has_returned.load(); }));
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_registry_that_is_destroyed_inside_anothers_callback_waits_for_its_own) {
+  destroyed_inside_anothers_callback_it_waits<ThreadRegistry>();
+}
+
+BOOST_AUTO_TEST_CASE(so_does_one_with_a_heartbeat_per_client) {
+  destroyed_inside_anothers_callback_it_waits<ThreadPerClient>();
+}
+
+BOOST_AUTO_TEST_CASE(shutdown_inside_anothers_callback_waits_for_its_own) {
+  SlowCallback slow;
+  ThreadRegistry registry{answering(acknowledge), [&](const ThreadRegistry::EventType&) { slow(); }};
+  const auto handle = registry.start(7, one_beat<ThreadRegistry>());
+  const std::stop_callback on_end{handle.stop_token(), [&] { slow.end_has_begun.open(); }};
+  BOOST_TEST_REQUIRE(slow.entered.wait());
+  bool is_done = false;
+
+  inside_a_callback_of_another([&] {
+    is_done = registry.shutdown(generous);
+    slow.is_over = true;
+  });
+
+  BOOST_TEST(is_done);
+}
+
+BOOST_AUTO_TEST_CASE(shutdown_with_grace_inside_anothers_callback_closes) {
+  World world;
+  world.transport.otherwise_on_close().acknowledge().after(2s);
+  world.registry->start(7, at_once()).detach();
+  ScriptedTransport<int> anothers{world.executor};
+  Registry another{anothers, world.clock, world.executor};
+  bool is_done = false;
+  anothers.on(1).calling([&] { is_done = world.registry->shutdown(10s); }).acknowledge();
+  world.executor.run_for(1s);
+
+  const auto handle = another.start(1, at_once());
+  world.executor.run_for(1s);
+
+  BOOST_TEST(is_done);
+  BOOST_TEST(world.registry->statistics().closes_done == 1U);
+}
+
+// While it waits for closes it runs the executor's works, and so others' callbacks, which it then is inside of.
+BOOST_AUTO_TEST_CASE(a_callback_that_shutdown_itself_runs_may_destroy_the_registry) {
+  World world;
+  world.transport.otherwise_on_close().acknowledge().after(5s);
+  ScriptedTransport<int> anothers{world.executor};
+  Registry another{anothers, world.clock, world.executor};
+  world.registry->start(7, at_once()).detach();
+  world.executor.run_for(1s);
+  const auto handle = another.start(1, at_once());
+  anothers.on(1).calling([&] { world.registry.reset(); }).acknowledge();
+
+  world.registry->shutdown(10s);
+
+  BOOST_TEST(!world.registry.has_value());
+  BOOST_TEST(world.log.count(EventKind::ended) == 1U);
+}
+
+// Its two engines are one: a callback of the one that ends it waits for no callback of the other.
+BOOST_AUTO_TEST_CASE(with_a_heartbeat_per_client_neither_engine_waits_inside_a_callback_of_the_other) {
+  for (const bool in_sink : {false, true}) {
+    for (const bool by_shutdown : {false, true}) {
+      Door transport_gone;
+      Door sink_gone;
+      Door is_started;
+      Door other_is_inside;
+      Door is_ended;
+      Tally returned;
+      std::atomic<bool> is_first_beat{true};
+      std::atomic<bool> is_first_event{true};
+      std::atomic<bool> has_waited{false};
+      std::atomic<bool> is_shut_down{false};
+      std::optional<ThreadPerClient> owner;
+      const auto end = [&] {
+        if (!is_started.wait() || !other_is_inside.wait()) return;
+        if (by_shutdown) {
+          is_shut_down = owner->shutdown(generous);
+        } else {
+          owner.reset();
+        }
+        is_ended.open();
+      };
+      const auto callback = [&](std::atomic<bool>& is_first, bool is_who_ends) {
+        if (!is_first.exchange(false)) return;
+        if (is_who_ends) {
+          end();
+        } else {
+          other_is_inside.open();
+          if (!is_ended.wait()) has_waited = true;
+        }
+        returned.add();
+      };
+      auto beat = [&, sentinel = Sentinel{transport_gone}](const int&, const BeatContext&, BeatCompletion completion) {
+        callback(is_first_beat, !in_sink);
+        completion(BeatResult::acknowledged());
+      };
+      auto sink = [&, sentinel = Sentinel{sink_gone}](const ThreadPerClient::EventType&) {
+        callback(is_first_event, in_sink);
+      };
+      owner.emplace(answering(std::move(beat)), SameClient{}, std::move(sink));
+
+      const auto handle = owner->start(7, one_beat<ThreadPerClient>());
+      is_started.open();
+
+      BOOST_TEST(returned.reaches(2));
+      BOOST_TEST(!has_waited.load());
+      BOOST_TEST(!is_shut_down.load());
+      BOOST_TEST(why(handle) == "shut_down");
+      owner.reset();
+      BOOST_TEST_REQUIRE(transport_gone.wait());
+      BOOST_TEST_REQUIRE(sink_gone.wait());
     }
   }
 }

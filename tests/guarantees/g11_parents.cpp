@@ -114,7 +114,9 @@ BOOST_AUTO_TEST_CASE(a_beat_in_flight_of_a_child_is_asked_to_stop) {
   world.transport.watch_cancellation();
   world.transport.on(7).held();
   std::stop_source parent;
-  const Handle child = world.registry->start(7, child_of(parent));
+  Options options = child_of(parent);
+  options.when_ended = OnEnd::leave;
+  const Handle child = world.registry->start(7, options);
   const std::stop_token token = child.stop_token();
   world.executor.run_for(1s);
 

@@ -104,6 +104,41 @@ BOOST_AUTO_TEST_CASE(g06_the_destructor_waits_for_the_sink) {
   BOOST_TEST(has_begun.load());
 }
 
+BOOST_AUTO_TEST_CASE(g06_destroyed_inside_a_callback_of_another_the_destructor_waits_for_the_sink) {
+  for (int round = 0; round < 5; ++round) {
+    Door has_come;
+    Door is_done;
+    std::atomic<bool> is_over{false};
+    std::atomic<bool> has_returned{false};
+    std::optional<heartbeat::HeartbeatMonitor<std::shared_ptr<int>>> monitor;
+    auto living = std::make_shared<int>(2);
+    const std::weak_ptr<int> forgotten{living};
+    monitor.emplace([&](const auto&) {
+      has_come.open();
+      (void)eventually("the destructor to forget what was watched", [&] { return forgotten.expired(); });
+      for (int chance = 0; chance < 2'000 && !is_over.load(); ++chance)
+        std::this_thread::yield();
+      has_returned = true;
+    });
+    monitor->watch(std::move(living), 1h);
+    monitor->watch(std::make_shared<int>(1), 1ms);
+    BOOST_TEST_REQUIRE(has_come.wait());
+    bool had_returned = false;
+    ThreadMonitor another{[&](const auto&) {
+      monitor.reset();
+      is_over = true;
+      had_returned = has_returned.load();
+      is_done.open();
+    }};
+
+    another.watch(7, 1ms);
+
+    BOOST_TEST_REQUIRE(is_done.wait());
+    BOOST_TEST(had_returned);
+    BOOST_TEST(eventually("the sink to return", [&] { return has_returned.load(); }));
+  }
+}
+
 BOOST_AUTO_TEST_CASE(g04_every_call_is_safe_inside_the_sink) {
   Door is_done;
   std::optional<ThreadMonitor> monitor;

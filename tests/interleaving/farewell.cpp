@@ -21,7 +21,7 @@ using heartbeat::detail::Farewell;
 
 BOOST_AUTO_TEST_SUITE(farewell)
 
-// Inside a callback the owner does not wait.
+// Inside a callback of his own the owner does not wait.
 BOOST_AUTO_TEST_CASE(exactly_the_later_one_destroys) {
   explore([](Scheduler& schedule) {
     Farewell farewell;
@@ -29,11 +29,30 @@ BOOST_AUTO_TEST_CASE(exactly_the_later_one_destroys) {
 
     schedule.together({{"last one out", [&] { destroyers += farewell.last_one_out() ? 1 : 0; }},
                        {"owner", [&] {
-                          const CallbackFrame frame;
-                          destroyers += farewell.owner_lets_go() ? 1 : 0;
+                          const CallbackFrame frame{&farewell};
+                          destroyers += farewell.owner_lets_go(&farewell) ? 1 : 0;
                         }}});
 
     if (destroyers != 1) schedule.fail("not exactly one destroys the policies");
+  });
+}
+
+// What his callbacks refer to may be gone as soon as he goes on.
+BOOST_AUTO_TEST_CASE(an_owner_in_somebody_elses_callback_waits) {
+  explore([](Scheduler& schedule) {
+    Farewell farewell;
+    bool is_out = false;
+
+    schedule.together({{"last one out",
+                        [&] {
+                          is_out = true;
+                          if (farewell.last_one_out()) schedule.fail("the owner was waited for");
+                        }},
+                       {"owner", [&] {
+                          const CallbackFrame others{&is_out};
+                          if (!farewell.owner_lets_go(&farewell)) schedule.fail("nobody destroys the policies");
+                          if (!is_out) schedule.fail("the owner did not wait");
+                        }}});
   });
 }
 
@@ -47,7 +66,7 @@ BOOST_AUTO_TEST_CASE(an_owner_who_waited_may_free_it_at_once) {
                           if (farewell->last_one_out()) schedule.fail("the owner was waited for");
                         }},
                        {"owner", [&] {
-                          if (!farewell->owner_lets_go()) schedule.fail("nobody destroys the policies");
+                          if (!farewell->owner_lets_go(farewell.get())) schedule.fail("nobody destroys the policies");
                           farewell.reset();
                         }}});
   });
@@ -65,22 +84,6 @@ BOOST_AUTO_TEST_CASE(two_who_wait_for_quiet_are_both_woken) {
                                                              schedule.rest();
                                                              if (woken != 2) schedule.fail("one sleeps on");
                                                            }}});
-  });
-}
-
-BOOST_AUTO_TEST_CASE(who_waits_for_a_condition_is_woken_by_a_ring) {
-  explore([](Scheduler& schedule) {
-    Farewell farewell;
-    heartbeat::detail::Atomic<bool> is_done{false};
-    bool is_woken = false;
-
-    schedule.together({{"waiter", [&] { is_woken = farewell.wait_for(1s, [&] { return is_done.load(); }); }},
-                       {"ringer", [&] {
-                          is_done.store(true);
-                          farewell.ring();
-                          schedule.rest();
-                          if (!is_woken) schedule.fail("the waiter sleeps on");
-                        }}});
   });
 }
 

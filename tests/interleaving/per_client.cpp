@@ -18,6 +18,7 @@ using namespace heartbeat::interleaving;  // NOLINT
 using heartbeat::BeatCompletion;
 using heartbeat::BeatContext;
 using heartbeat::BeatResult;
+using heartbeat::CloseCompletion;
 using heartbeat::EndReason;
 
 namespace {
@@ -38,44 +39,63 @@ struct ClientServer {
   }
 };
 
-class ClientWorld {
- public:
-  using Keys = heartbeat::PerClient<int, ClientServer, OneClient, VirtualClock, VirtualExecutor>;
+// Also told that a client is closed.
+struct ClosingServer : ClientServer {
+  std::deque<CloseCompletion>* closes;
+  void async_close(const int&, const BeatContext&, CloseCompletion completion) {
+    expect_no_lock("the transport is called");
+    closes->push_back(std::move(completion));
+    point("closes");
+  }
+};
 
-  explicit ClientWorld(Scheduler& its_schedule)
+template <class Transport>
+class BasicClientWorld {
+ public:
+  using Keys = heartbeat::PerClient<int, Transport, OneClient, VirtualClock, VirtualExecutor>;
+
+  explicit BasicClientWorld(Scheduler& its_schedule)
       : schedule{its_schedule}, threads{std::in_place, its_schedule, Crew{.workers = 2, .pool = 1}} {
     heartbeat::RegistryOptions options{.gap_threshold = 1000h, .seed = 1, .shards = 1};
     keys.emplace(
-        ClientServer{&calls, &sending}, OneClient{}, VirtualClock{threads->now()}, VirtualExecutor{*threads},
-        [this](const Keys::EventType& event) {
+        transport(), OneClient{}, VirtualClock{threads->now()}, VirtualExecutor{*threads},
+        [this](const typename Keys::EventType& event) {
           expect_no_lock("the sink is called");
           if (event.kind == heartbeat::EventKind::ended) ++told.at(static_cast<std::size_t>(event.key));
         },
         options);
   }
-  ClientWorld(const ClientWorld&) = delete;
-  ClientWorld& operator=(const ClientWorld&) = delete;
-  ~ClientWorld() {
+  BasicClientWorld(const BasicClientWorld&) = delete;
+  BasicClientWorld& operator=(const BasicClientWorld&) = delete;
+  ~BasicClientWorld() {
     keys.reset();
     calls.clear();
+    closes.clear();
     schedule.rest();
     threads.reset();
   }
 
   void start(int key, std::stop_token parent = {}) {
-    Keys::Options options{.interval = 5s, .ttl = 30s, .first_beat = heartbeat::FirstBeat::now};
+    typename Keys::Options options{.interval = 5s, .ttl = 30s, .first_beat = heartbeat::FirstBeat::now};
     if (parent.stop_possible()) options.parent = std::move(parent);
     std::error_code error;
     handles.at(static_cast<std::size_t>(key)) = keys->start(key, std::move(options), error);
   }
-  Keys::Handle& handle(int key) { return handles.at(static_cast<std::size_t>(key)); }
+  typename Keys::Handle& handle(int key) { return handles.at(static_cast<std::size_t>(key)); }
 
-  void lose_client() {
+  void lose_client() { answer(BeatResult::gone()); }
+  void answer(BeatResult result) {
     if (calls.empty()) return;
     BeatCompletion completion = std::move(calls.front());
     calls.pop_front();
     point("answers");
-    completion(BeatResult::gone());
+    completion(std::move(result));
+  }
+  void answer_close(std::error_code error) {
+    CloseCompletion completion = std::move(closes.front());
+    closes.pop_front();
+    point("answers");
+    completion(error);
   }
 
   void together(std::initializer_list<Scheduler::Role> roles) {
@@ -97,11 +117,24 @@ class ClientWorld {
   Scheduler& schedule;
   std::optional<VirtualThreads> threads;
   std::deque<BeatCompletion> calls;  // one thread runs at a time
+  std::deque<CloseCompletion> closes;
   int sending = 0;
   std::array<int, 4> told{};
   std::optional<Keys> keys;
-  std::array<Keys::Handle, 4> handles;  // die before what made them
+  std::array<typename Keys::Handle, 4> handles;  // die before what made them
+
+ private:
+  [[nodiscard]] Transport transport() {
+    if constexpr (requires(Transport one) { one.closes; }) {
+      return {{&calls, &sending}, &closes};
+    } else {
+      return {&calls, &sending};
+    }
+  }
 };
+
+using ClientWorld = BasicClientWorld<ClientServer>;
+using ClosingClientWorld = BasicClientWorld<ClosingServer>;
 
 }  // namespace
 
@@ -183,6 +216,52 @@ BOOST_AUTO_TEST_CASE(a_shutdown_during_a_join_and_a_leave_ends_all) {
                     {"leaver", [&] { world.handle(1).stop(); }}});
 
     if (world.keys->size() != 0) schedule.fail("a key has outlived the shutdown");
+  });
+}
+
+// It is held until that was answered or has timed out, whichever comes first, and then begins once (F15).
+BOOST_AUTO_TEST_CASE(a_client_that_is_started_again_while_its_close_is_on_its_way_begins_once) {
+  explore([](Scheduler& schedule) {
+    ClosingClientWorld world{schedule};
+    world.start(1);
+    schedule.rest();
+    world.answer(BeatResult::acknowledged());
+    world.handle(1).stop();
+    schedule.rest();
+    if (world.closes.size() != 1) schedule.fail("the client was not closed");
+    const std::error_code error =
+        schedule.random(2) == 0 ? std::error_code{} : std::make_error_code(std::errc::io_error);
+    const bool times_out = schedule.random(2) == 0;
+
+    world.together({{"joiner",
+                     [&] {
+                       world.start(2);
+                       if (!world.handle(2)) schedule.fail("the key was refused");
+                     }},
+                    {"server", [&] { world.answer_close(error); }},
+                    {"time", [&] { world.threads->advance(times_out ? 5s : 0s); }}});
+
+    if (world.handle(2).ended()) schedule.fail("the key has ended");
+    if (world.calls.size() != 1) schedule.fail("the client has not begun once");
+  });
+}
+
+BOOST_AUTO_TEST_CASE(a_client_that_is_started_again_meets_the_sending_of_its_close) {
+  explore([](Scheduler& schedule) {
+    ClosingClientWorld world{schedule};
+    world.start(1);
+    schedule.rest();
+    world.answer(BeatResult::acknowledged());
+
+    world.together({{"owner", [&] {
+                       world.handle(1).stop();
+                       world.start(2);
+                     }}});
+
+    if (world.calls.size() + world.closes.size() != 1) schedule.fail("not either closed and held, or begun");
+    if (!world.closes.empty()) world.answer_close({});
+    schedule.rest();
+    if (world.handle(2).ended() || world.calls.size() != 1) schedule.fail("the client has not begun once");
   });
 }
 

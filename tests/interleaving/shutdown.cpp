@@ -140,12 +140,7 @@ BOOST_AUTO_TEST_CASE(closes_are_answered_before_it_is_done) {
     auto a = world.start(1, options);
     auto b = world.start(2, options);
 
-    world.together({{"server",
-                     [&] {
-                       for (int i = 0; i < 2; ++i)
-                         if (auto close = world.server.next_close()) close->completion({});
-                     }},
-                    {"owner", [&] { shut_down(world); }}});
+    world.together({{"server", [&] { world.server.serve(2); }}, {"owner", [&] { shut_down(world); }}});
 
     world.comes_to_rest();
     if (world.registry->statistics().closes_done != 2) schedule.fail("not all closes were answered");

@@ -10,6 +10,9 @@
 //   G3   `ended` is told once, for the reason it ended for, and is the last thing that a heartbeat says (the model)
 //   G4   no user code runs under a lock
 //   G6   after a shutdown that was done, and after the destructor, no user code runs
+//   F15  a close overtakes no beat of its heartbeat, and no beat follows it; one close of it is under way at a time; no
+//        heartbeat starts while the first is on its way, or relies on its grant while any close of its key may still be
+//        executed
 #pragma once
 
 #include <cstddef>
@@ -18,6 +21,7 @@
 #include <stop_token>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "../model/life.hpp"
 #include "scheduled_threading.hpp"
@@ -28,18 +32,31 @@
 
 namespace heartbeat::interleaving {
 
-enum class Callback { beat, blocking_beat, close, call_token, token, state_event, end_event };
+enum class Callback { beat, blocking_beat, close, blocking_close, call_token, token, state_event, end_event };
+
+/// A close that has reached the transport.
+struct SentClose {
+  model::Time deadline{};
+  bool is_answered = false;  // the server has executed it, or never will
+};
 
 /// One heartbeat, as it was seen from outside: any end may come at any moment.
 struct Life : model::Life {
-  Life(model::Observer& observer, std::size_t its_number) : model::Life{observer, {}, {}}, number{its_number} {
+  Life(model::Observer& observer, std::size_t its_number, int its_name)
+      : model::Life{observer, {}, {}}, number{its_number}, name{its_name} {
     may_be_gone = may_fail = may_be_cancelled = may_be_stopped = may_be_shut_down = true;
   }
 
   std::size_t number;
+  int name;  // of its key
   bool is_refused = false;
-  int running = 0;  // callbacks that stop waits for
+  bool may_close = false;        // its end may be followed by a close
+  bool has_started = false;      // its start has returned, and was not refused
+  bool relies_on_grant = false;  // it was valid then, though nothing was acknowledged
+  int running = 0;               // callbacks that stop waits for
+  int blocking = 0;              // beats and closes that are on a stack
   EndReason reason{};
+  std::vector<SentClose> closes;
 };
 
 /// Lives, numbered from 0 in the order of their starts.
@@ -47,10 +64,25 @@ class Watch final : public model::Observer {
  public:
   Watch(Scheduler& schedule, const std::int64_t& now) : schedule_{schedule}, now_{now} {}
 
-  std::size_t begin() {
-    lives_.emplace_back(*this, lives_.size());
+  std::size_t begin(int name, bool may_close) {
+    lives_.emplace_back(*this, lives_.size(), name).may_close = may_close;
     return lives_.size() - 1;
   }
+
+  /// Its start has returned, and was not refused. `is_valid`: it was valid afterwards, by a grant or a beat.
+  void has_started(std::size_t number, bool is_valid) noexcept {
+    Life& one = life(number);
+    one.has_started = true;
+    one.relies_on_grant = is_valid;
+    for (const model::SentBeat& beat : one.beats)
+      if (beat.is_being_answered) one.relies_on_grant = false;
+    for (const Life& old : lives_) {
+      if (old.name != one.name || old.number >= number) continue;
+      for (const SentClose& close : old.closes)
+        judge_start_and_close(one, close, &close == &old.closes.front());
+    }
+  }
+
   [[nodiscard]] Life& life(std::size_t number) { return lives_.at(number); }
   [[nodiscard]] std::deque<Life>& lives() { return lives_; }
 
@@ -66,17 +98,20 @@ class Watch final : public model::Observer {
     Life& one = life(number);
     if (self->locks != 0) fail(number, "user code runs under a lock");
     if (is_shut_down_) fail(number, "user code runs after shutdown");
-    if (one.is_stopped() && kind == Callback::blocking_beat && !token.stop_requested()) {
+    // A beat that a close follows is not cancelled: the close waits for it.
+    if (one.is_stopped() && kind == Callback::blocking_beat && !token.stop_requested() && !one.may_close) {
       fail(number, "a beat begins after stop, and is not cancelled");
     }
     if (waits_for(kind)) one.begins(now());
     if (kind == Callback::end_event && one.running != 0) fail(number, "its end is told while a callback of it runs");
     one.running += waits_for(kind) ? 1 : 0;
+    if (blocks(kind) && one.blocking++ != 0) fail(number, "two blocking calls of it at once");
     ++running_;
   }
 
   void leave(std::size_t number, Callback kind) noexcept {
     life(number).running -= waits_for(kind) ? 1 : 0;
+    life(number).blocking -= blocks(kind) ? 1 : 0;
     --running_;
   }
 
@@ -85,6 +120,7 @@ class Watch final : public model::Observer {
   /// then the call is made, cancelled.
   std::size_t sends(std::size_t number, Callback kind, std::int64_t claimed, std::int64_t timeout) noexcept {
     Life& one = life(number);
+    if (!one.closes.empty() && claimed + timeout > now_ && !is_ending_) fail(number, "F15: a beat after its close");
     return one.sends({.claimed = model::Time{claimed},
                       .timeout = model::Span{timeout},
                       .now = now(),
@@ -92,6 +128,27 @@ class Watch final : public model::Observer {
   }
   /// From now on it may be in flight no more.
   void answers(std::size_t number, std::size_t beat) noexcept { life(number).beats.at(beat).is_being_answered = true; }
+
+  /// A close is called; which one of its heartbeat's that is. At half the grace of a shutdown it waits for no beat.
+  std::size_t sends_close(std::size_t number, std::int64_t claimed, std::int64_t timeout) noexcept {
+    Life& one = life(number);
+    if (!one.may_close) fail(number, "F15: a close that nobody wants");
+    if (one.is_in_flight(now()) && !is_ending_) fail(number, "F15: a close overtakes a beat");
+    const SentClose close{.deadline = model::Time{claimed + timeout}};
+    for (const SentClose& other : one.closes)
+      if (!other.is_answered && now() < other.deadline && now() < close.deadline)
+        fail(number, "F15: two closes at once");
+    for (const Life& next : lives_)
+      if (next.name == one.name && next.number > number && next.has_started)
+        judge_start_and_close(next, close, one.closes.empty());
+    one.closes.push_back(close);
+    return one.closes.size() - 1;
+  }
+  void answers_close(std::size_t number, std::size_t close) noexcept {
+    life(number).closes.at(close).is_answered = true;
+  }
+  /// A shutdown, or the destructor, begins.
+  void is_ending() noexcept { is_ending_ = true; }
 
   void stop_returned(std::size_t number, bool did_end) noexcept {
     Life& one = life(number);
@@ -113,10 +170,21 @@ class Watch final : public model::Observer {
   }
 
  private:
+  // A close that reached the transport, and a heartbeat of the same key that was started after its own had ended.
+  void judge_start_and_close(const Life& next, const SentClose& close, bool is_first) noexcept {
+    if (close.is_answered) return;
+    if (next.relies_on_grant) fail(next.number, "F15: it relies on its grant, and a close of its key may hit it");
+    if (is_first && now() < close.deadline) fail(next.number, "F15: started, and a close of its key is on its way");
+  }
+
   // Stop does not wait for a blocking beat, which is cancelled, nor for the token of a call that had timed out, which
   // is the transport's; a close comes after the end.
   static bool waits_for(Callback kind) noexcept {
     return kind == Callback::beat || kind == Callback::token || kind == Callback::state_event;
+  }
+
+  static bool blocks(Callback kind) noexcept {
+    return kind == Callback::blocking_beat || kind == Callback::blocking_close;
   }
 
   [[nodiscard]] model::Time now() const noexcept { return model::Time{now_}; }
@@ -125,6 +193,7 @@ class Watch final : public model::Observer {
   const std::int64_t& now_;
   std::deque<Life> lives_;
   int running_ = 0;
+  bool is_ending_ = false;
   bool is_shut_down_ = false;
 };
 

@@ -77,7 +77,7 @@ namespace heartbeat::interleaving {
 template <class Completion>
 struct Call {
   std::size_t heartbeat;
-  std::size_t number;  // among the beats of its heartbeat
+  std::size_t number;  // among the beats, or the closes, of its heartbeat
   Completion completion;
 };
 
@@ -104,15 +104,53 @@ struct Server {
     return BeatResult::acknowledged();
   }
 
-  void close(const Session& session, CloseCompletion&& completion) {
+  void close(const Session& session, const BeatContext& context, CloseCompletion&& completion) {
     const SeenCallback seen{watch, session.heartbeat, Callback::close};
-    closes.push_back({session.heartbeat, 0, std::move(completion)});
+    const std::size_t number =
+        watch.sends_close(session.heartbeat, VirtualClock::last_reading, context.timeout().count());
+    closes.push_back({session.heartbeat, number, std::move(completion)});
     schedule.tell(&calls);
+  }
+
+  std::error_code blocking_close(const Session& session, const BeatContext& context) {
+    const SeenCallback seen{watch, session.heartbeat, Callback::blocking_close};
+    const std::size_t number =
+        watch.sends_close(session.heartbeat, VirtualClock::last_reading, context.timeout().count());
+    if (on_close) on_close(session.heartbeat);
+    watch.answers_close(session.heartbeat, number);
+    return {};
   }
 
   /// The oldest beat that waits for its answer; none if nothing happens any more.
   std::optional<Call<BeatCompletion>> next_call() { return next_of(calls); }
   std::optional<Call<CloseCompletion>> next_close() { return next_of(closes); }
+  /// The oldest close that waits for its answer. One must come: else it waits for ever.
+  Call<CloseCompletion> awaited_close() {
+    while (closes.empty())
+      schedule.park("waits for a close", &calls);
+    return take(closes);
+  }
+
+  /// Answers beats as they come, and so many closes, which must come.
+  void serve(int wanted_closes) {
+    while (wanted_closes > 0) {
+      if (answer(BeatResult::acknowledged())) continue;
+      if (closes.empty()) {
+        schedule.park("waits for calls", &calls);
+      } else {
+        Call<CloseCompletion> call = take(closes);
+        answer(call);
+        --wanted_closes;
+      }
+    }
+  }
+
+  /// An error means that the server has not executed it.
+  void answer(Call<CloseCompletion>& call, std::error_code error = {}) {
+    watch.answers_close(call.heartbeat, call.number);
+    point("answers");
+    call.completion(error);
+  }
 
   void answer(Call<BeatCompletion>& call, BeatResult result) {
     watch.answers(call.heartbeat, call.number);
@@ -131,6 +169,7 @@ struct Server {
   Watch watch;
   bool answers_at_once = false;
   std::function<void(std::size_t heartbeat, const BeatContext&)> on_beat;
+  std::function<void(std::size_t heartbeat)> on_close;  // a blocking one
   std::function<void(std::size_t heartbeat, EventKind)> on_event;
   std::deque<Call<BeatCompletion>> calls;
   std::deque<Call<CloseCompletion>> closes;
@@ -168,8 +207,8 @@ struct AsyncTransport : CountedTransport {
   void async_beat(const Session& session, const BeatContext& context, BeatCompletion completion) {
     server_->beat(session, context, std::move(completion));
   }
-  void async_close(const Session& session, const BeatContext&, CloseCompletion completion) {
-    server_->close(session, std::move(completion));
+  void async_close(const Session& session, const BeatContext& context, CloseCompletion completion) {
+    server_->close(session, context, std::move(completion));
   }
 };
 
@@ -177,6 +216,9 @@ struct BlockingTransport : CountedTransport {
   using CountedTransport::CountedTransport;
   BeatResult beat(const Session& session, const BeatContext& context) {
     return server_->blocking_beat(session, context);
+  }
+  std::error_code close(const Session& session, const BeatContext& context) {
+    return server_->blocking_close(session, context);
   }
 };
 
@@ -234,17 +276,27 @@ class BasicWorld {
             .when_ended = OnEnd::leave};
   }
 
+  /// Beats at once, by a session that was just granted, and closes it at its end.
+  [[nodiscard]] Options closing() const {
+    Options options = at_once();
+    options.granted_at = registry->clock().now();
+    options.when_ended = OnEnd::close;
+    return options;
+  }
+
   Heartbeat start(int name, Options options = at_once()) {
-    const std::size_t number = server.watch.begin();
+    const bool is_granted = options.granted_at.has_value();
+    const std::size_t number = server.watch.begin(name, may_close(options));
     std::error_code error;
     Handle handle = registry->start(key(name, number), std::move(options), error);
     server.watch.life(number).is_refused = static_cast<bool>(error);
+    if (!error) server.watch.has_started(number, is_granted && handle.valid());
     return {number, std::move(handle), error};
   }
 
   /// Starts a member; its number.
   std::size_t start_in(Group& group, int name, Options options = at_once()) {
-    const std::size_t number = server.watch.begin();
+    const std::size_t number = server.watch.begin(name, may_close(options));
     std::error_code error;
     group.start(key(name, number), std::move(options), error);
     server.watch.life(number).is_refused = static_cast<bool>(error);
@@ -272,12 +324,14 @@ class BasicWorld {
   }
 
   bool shut_down(Duration grace) {
+    server.watch.is_ending();
     const bool is_done = registry->shutdown(grace);
     if (is_done) server.watch.shut_down();
     return is_done;
   }
   void destroy_registry() {
     if (!registry) return;
+    server.watch.is_ending();
     registry.reset();
     server.watch.shut_down();
   }
@@ -314,6 +368,11 @@ class BasicWorld {
   std::optional<Registry> registry;
 
  private:
+  [[nodiscard]] static bool may_close(const Options& options) {
+    return options.when_ended == OnEnd::close || options.when_stalled == OnEnd::close ||
+           options.when_gone == OnEnd::close;
+  }
+
   void check() {
     const Statistics sums = registry->statistics();
     model::Counted told;

@@ -28,7 +28,7 @@ class StatisticsReader {
     if (s.started != s.running + sum_of(s.ended)) wrong += "started; ";
     if (s.sent != s.acknowledged + s.gone + s.failed + s.timed_out + s.discarded + s.in_flight) wrong += "sent; ";
     if (s.sent != sum_of(s.lateness.counts)) wrong += "lateness; ";
-    if (s.closes_wanted < s.closes_done + s.closes_failed + s.closes_skipped) wrong += "closes; ";
+    if (s.closes_wanted < s.closes_done + s.closes_failed + s.closes_skipped + s.closes_withdrawn) wrong += "closes; ";
     std::vector<double> growing = growing_of(s);
     for (std::size_t i = 0; i < before_.size(); ++i) {
       if (growing[i] < before_[i]) {

@@ -22,7 +22,8 @@ inline void World::do_something() {
   if (is_over_) return;
   look_at_all();
   const std::uint64_t drawn = dice_.below(100);
-  if (drawn < 38) return start_one();
+  if (drawn < 34) return dice_.chance(plan_.follows_recipe) ? follow_recipe() : start_one(some_id());
+  if (drawn < 38) return wait_for_close();
   if (drawn < 46) return stop_by_key();
   if (drawn < 54) return stop_by_handle(true);
   if (drawn < 57) return stop_by_handle(false);
@@ -31,9 +32,9 @@ inline void World::do_something() {
   if (drawn < 70) return detach();
   if (drawn < 77) return sweep();
   if (drawn < 83) return ask_for_token();
-  if (drawn < 88) return plan_.has_gates ? show_progress() : start_one();
+  if (drawn < 88) return plan_.has_gates ? show_progress() : start_one(some_id());
   if (drawn < 93) return plan_.has_parents ? cancel_a_parent() : start_badly();
-  if (drawn < 97) return plan_.has_groups ? start_in_group() : start_one();
+  if (drawn < 97) return plan_.has_groups ? start_in_group() : start_one(some_id());
   if (drawn < 98) return plan_.has_groups ? replace_group() : sweep();
   if (drawn < 99) return dice_.chance(0.3) ? stop_everything() : start_badly();
   if (plan_.ends_early && dice_.chance(0.1)) shut_down(Duration{dice_.between(0s, 3s)});
@@ -61,6 +62,7 @@ inline LifeOptions World::some_options() {
   if (plan_.has_keepers && dice_.chance(0.3)) options.on_stall = OnStall::keep_beating;
   if (plan_.has_gates && dice_.chance(0.3)) options.progress_within = dice_.between(500ms, 20s);
   if (!plan_.closes) options.when_stalled = options.when_ended = OnEnd::leave;
+  if (plan_.closes && dice_.chance(0.2)) options.when_gone = OnEnd::close;
   return options;
 }
 
@@ -68,14 +70,15 @@ inline LifeOptions World::some_options() {
 
 inline Life& World::begin(const LifeOptions& options, int id) {
   Life& life = model_.start(id, options, now());
-  life.was_held = model_.is_close_open(id) || plan_.closes;
+  life.is_started_inside = depth_ > 0;
+  life.is_close_unsure = replacing_.count(id) != 0;  // who replaces the one before would replace this one too
   life.may_be_stopped = replacing_.count(id) != 0 || stopping_all_ != 0;
   if (options.follow_server_ttl) life.is_paced = true;
   return life;
 }
 
-inline void World::begun(Life& life, std::uint64_t generation, bool has_watcher) {
-  model_.started(life, generation);
+inline void World::begun(Life& life, std::uint64_t generation, bool has_watcher, const Model::Standing& before) {
+  model_.started(life, generation, before, now());
   unfinished_.push_back(life.key.owner);
   for (const int owner : unfinished_) {
     if (owner != life.key.owner && model_.life({0, owner}).key.id == life.key.id) broken_.insert(owner);
@@ -89,10 +92,10 @@ inline void World::begun(Life& life, std::uint64_t generation, bool has_watcher)
   held_[life.key.owner].watcher.emplace(subject_->start(life.key, reusing, error));
 }
 
-inline void World::start_one() {
-  const int id = some_id();
+inline void World::start_one(int id, bool is_recipe) {
   LifeOptions options = some_options();
-  if (dice_.chance(0.3)) options.if_running = IfRunning::replace;
+  if (is_recipe) options.granted_at = clock_.now();
+  if (!is_recipe && dice_.chance(0.3)) options.if_running = IfRunning::replace;
   Life* const running = model_.running(id);
   Life& life = begin(options, id);
   if (plan_.has_parents && dice_.chance(0.8)) {
@@ -102,7 +105,8 @@ inline void World::start_one() {
     options.parent = parent.get_token();
   }
   const bool replaces = options.if_running == IfRunning::replace;
-  if (replaces && running != nullptr) running->may_be_stopped = true;
+  Model::Standing before = model_.standing(id, depth_ > 0, now());
+  if (replaces && running != nullptr) is_being_replaced(*running, before);
   if (replaces) replacing_.insert(id);
   trace("start " + std::to_string(id) + '/' + std::to_string(life.key.owner));
   std::error_code error;
@@ -110,22 +114,88 @@ inline void World::start_one() {
   if (replaces) replacing_.erase(replacing_.find(id));
   if (error) {
     model_.refused(life);
-    const bool is_expected =
-        model_.is_shut_down() ? error == errc::shut_down : error == errc::already_running && running != nullptr;
-    if (!is_expected) model_.object("G13", &life, now(), "refused: " + error.message());
+    if (replaces && running != nullptr && !running->ended) {
+      running->is_replaced = false;
+      running->is_close_unsure = running->is_close_unsure || handle_of(running->key.owner) == nullptr;
+    }
+    if (!may_refuse(error, running, before)) model_.object("G13", &life, now(), "refused: " + error.message());
     return;
   }
   if (running != nullptr && !running->ended) {
     // Replaced, or ending further out on the stack, with nobody left to see it.
     const bool is_seen = handle_of(running->key.owner) != nullptr;
     if (is_seen && !replaces) model_.object("G13", &life, now(), "started beside a running one");
-    running->ended = EndReason::stopped;
-    running->is_end_unseen = true;
+    model_.ends_unseen(*running, now());
   }
   if (is_over_) return;
   const std::uint64_t generation = handle.generation();
   held_[life.key.owner].owner.emplace(std::move(handle));
-  begun(life, generation, dice_.chance(0.7));
+  begun(life, generation, dice_.chance(0.7), before);
+}
+
+// Callbacks of the one that ends may start others, and so nobody can tell how closes stand when this one is taken.
+inline void World::is_being_replaced(Life& running, Model::Standing& before) {
+  running.may_be_stopped = true;
+  running.is_replaced = true;
+  if (depth_ > 0) running.is_close_unsure = true;  // it may be ending already, further out on the stack
+  if (before.is_on_its_way == Close::Sure::no) before.is_on_its_way = Close::Sure::unsure;
+  if (before.is_in_doubt == Close::Sure::no) before.is_in_doubt = Close::Sure::unsure;
+}
+
+inline bool World::may_refuse(const std::error_code& error, const Life* running, const Model::Standing& before) const {
+  if (error == errc::close_on_its_way) return before.is_on_its_way != Close::Sure::no;
+  return model_.is_shut_down() ? error == errc::shut_down : error == errc::already_running && running != nullptr;
+}
+
+// Stop, wait until it is closed, open, start: what the session's owner grants is his again (F15).
+inline void World::follow_recipe() {
+  const int id = some_id();
+  Life* const running = model_.running(id);
+  if (running != nullptr) {
+    end_is_asked(*running);
+    trace("recipe " + std::to_string(id));
+    if (subject_->stop(id)) model_.stopped(*running, true, true, now());
+    look_at_all();
+  }
+  if (is_over_) return;
+  const bool is_closed = wait_for_close_by_key(id);
+  if (is_over_ || (!is_closed && dice_.chance(0.5))) return;
+  start_one(id, true);
+}
+
+// --- waits
+
+inline Duration World::some_grace() {
+  // Time passes on the stack of whoever waits, and others who wait must not pile up on it.
+  if (depth_ > 0 || waiting_ > 1 || dice_.chance(0.2)) return Duration{0s};
+  return Duration{dice_.chance(0.5) ? dice_.between(1ms, 1s) : dice_.between(1s, 20s)};
+}
+
+inline bool World::wait_for_close_by_key(int id) {
+  const Duration grace = some_grace();
+  trace("wait for the close of " + std::to_string(id));
+  ++waiting_;
+  const bool is_closed = subject_->wait_for_close(id, grace);
+  --waiting_;
+  trace(is_closed ? "it is closed" : "it is not closed");
+  look_at_all();
+  model_.waited(id, is_closed, now());
+  return is_closed;
+}
+
+inline void World::wait_for_close() {
+  const int owner = some_owner();
+  Handle* const handle = handle_of(owner);
+  if (handle == nullptr || dice_.chance(0.3)) return static_cast<void>(wait_for_close_by_key(some_id()));
+  const Duration grace = some_grace();
+  trace("wait for the close of heartbeat " + std::to_string(owner));
+  ++waiting_;
+  const bool is_closed = handle->wait_for_close(grace);
+  --waiting_;
+  trace(is_closed ? "it is closed" : "it is not closed");
+  look_at_all();
+  Life& life = model_.life({0, owner});
+  if (!life.is_close_unsure && !life.is_end_unseen) life.close.waited(&life, is_closed, life.ended.has_value(), now());
 }
 
 // What must be refused, with nothing changed.
@@ -146,6 +216,7 @@ inline void World::start_in_group() {
   if (group_ < 0) return replace_group();
   const int id = some_id();
   Life* const running = model_.running(id);
+  const Model::Standing before = model_.standing(id, depth_ > 0, now());
   const bool has_failed = model_.has_failed(group_) || group_parent_.stop_requested();
   Life& life = begin(some_options(), id);
   life.group = group_;
@@ -154,14 +225,12 @@ inline void World::start_in_group() {
   subject_->start_in_group(life.key, life.options, error);
   if (error) {
     model_.refused(life);
-    const bool is_expected = (error == errc::already_running && running != nullptr) ||
-                             (error == errc::group_cancelled && has_failed) ||
-                             (error == errc::shut_down && model_.is_shut_down());
+    const bool is_expected = error == errc::group_cancelled ? has_failed : may_refuse(error, running, before);
     if (!is_expected) model_.object("G13", &life, now(), "refused by the group: " + error.message());
     return;
   }
   if (has_failed) model_.object("F25", &life, now(), "a group that has failed took another");
-  if (const auto generation = subject_->generation(id)) begun(life, *generation, true);
+  if (const auto generation = subject_->generation(id)) begun(life, *generation, true, before);
 }
 
 inline void World::replace_group() {
@@ -247,8 +316,7 @@ inline void World::let_go_of_handle() {
   held_[owner].owner.reset();
   dying.reset();
   if (stops && !life.ended) {
-    life.ended = EndReason::stopped;
-    life.is_end_unseen = true;
+    model_.ends_unseen(life, now());
   }
 }
 
@@ -276,7 +344,14 @@ inline void World::show_progress() {
 }
 
 inline void World::cancel_a_parent() {
-  const std::size_t place = dice_.below(parents_.size() + 1);
+  const auto next = executor_.next_wake();
+  if (depth_ > 0 || !next || dice_.chance(0.5)) return cancel_parent(dice_.below(parents_.size() + 1));
+  executor_.run_at(*next, [this] {  // at once with what is due then, perhaps one of its children
+    if (!is_over_) cancel_parent(dice_.below(parents_.size() + 1));
+  });
+}
+
+inline void World::cancel_parent(std::size_t place) {
   const bool is_group = place == parents_.size();
   const auto is_child = [&](const Life& life) {
     return is_group ? group_ >= 0 && life.group == group_ : life.parent == static_cast<int>(place);
@@ -317,11 +392,16 @@ inline void World::ask_for_token() {
 
 inline void World::shut_down(Duration grace) {
   if (is_over_) return;
-  trace("shut down");
-  model_.shut_down();
+  trace("shut down within " + std::to_string(grace.count()));
+  const bool is_first = !model_.is_shut_down();
+  model_.shut_down(depth_ > 0, depth_ > 0 ? now() : now() + Span{grace} / 2, now());
+  ++waiting_;
   const bool is_quiet = subject_->shutdown(grace);
+  --waiting_;
+  look_at_all();
+  if (!is_first) return;
+  model_.was_shut_down(is_quiet && grace > Duration{0s}, depth_ == 0 && has_time_for_closes(grace), now());
   if (is_quiet && depth_ == 0) {
-    look_at_all();
     for (const int owner : unfinished_)
       model_.object("G3", &model_.life({0, owner}), now(), "shut down, and its end was not told");
   }
@@ -333,10 +413,14 @@ inline void World::destroy() {
   for (const int owner : unfinished_) {  // the group dies first
     if (group_ >= 0 && model_.life({0, owner}).group == group_) end_is_asked(model_.life({0, owner}));
   }
-  model_.shut_down();
+  const bool is_first = !model_.is_shut_down();
+  const Duration grace = plan_.registry.close_grace;
+  model_.shut_down(depth_ > 0, depth_ > 0 ? now() : now() + Span{grace} / 2, now());
   if (depth_ == 0) destroys_in_callback_ = true;  // its ends are told inside its destructor
   subject_.reset();
-  if (depth_ == 0) destroys_in_callback_ = false;
+  if (depth_ > 0) return;
+  destroys_in_callback_ = false;
+  if (is_first) model_.was_shut_down(false, has_time_for_closes(grace), now());
 }
 
 }  // namespace heartbeat::simulation

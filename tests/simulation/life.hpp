@@ -12,6 +12,7 @@
 #include <heartbeat/options.hpp>
 #include <heartbeat/testing/manual_clock.hpp>
 
+#include "../model/close.hpp"
 #include "../model/life.hpp"
 #include "server.hpp"
 
@@ -26,6 +27,7 @@ struct SessionKey {
 
 using LifeOptions = HeartbeatOptions<testing::ManualClock>;
 
+using model::Close;
 using model::SentBeat;
 using model::View;
 
@@ -34,17 +36,24 @@ struct Life : model::Life {
       : model::Life{observer, model::terms_of(its_options, tick, now), now},
         key{its_key},
         options{its_options},
-        started{now} {}
+        started{now},
+        close{observer, model::close_terms_of(its_options, tick)} {}
 
   SessionKey key;
   std::uint64_t generation = 0;
   LifeOptions options;
   Time started{};
-  bool was_held = false;        // a close of the same session was open when it started
-  int parent = -1;              // among the world's
-  int group = -1;               // the same
-  bool is_end_unseen = false;   // it must have ended, and only its event will say why
-  bool is_paced = false;        // a ttl was told that changes the interval
+  Close close;
+  Close::Sure is_doubted = Close::Sure::no;  // a close of the same session may come at any time since it started
+  bool is_started_inside = false;            // a callback
+  bool is_grant_unsure = false;              // and only a look can tell whether the library thinks so
+  bool is_closed_unseen = false;             // before anybody saw that it had ended
+  bool is_replaced = false;                  // another heartbeat goes on with its session
+  bool is_close_unsure = false;              // who has ended it, and so whether a close follows
+  int parent = -1;                           // among the world's
+  int group = -1;                            // the same
+  bool is_end_unseen = false;                // it must have ended, and only its event will say why
+  bool is_paced = false;                     // a ttl was told that changes the interval
   bool was_stuck = false;       // since the last acknowledgement: too many calls were abandoned for another one
   std::optional<Time> gap_end;  // of the gap in which its validity ended
   std::optional<Time> phase;    // a moment at which a regular beat was sent on time
@@ -56,6 +65,22 @@ struct Life : model::Life {
     return static_cast<std::size_t>(std::count_if(beats.begin(), beats.end(), [](const SentBeat& beat) {
       return beat.fate != SentBeat::Fate::open && !beat.is_answered;
     }));
+  }
+  /// The same, and of its close besides, after the end.
+  [[nodiscard]] std::size_t unanswered() const {
+    return static_cast<std::size_t>(
+        std::count_if(beats.begin(), beats.end(), [](const SentBeat& beat) { return !beat.is_answered; }) +
+        std::count_if(close.calls.begin(), close.calls.end(),
+                      [](const model::SentClose& call) { return !call.is_answered; }));
+  }
+  /// A beat of it that nobody has answered, and that has not timed out.
+  [[nodiscard]] bool has_beat_in_flight(Time now) const {
+    return !beats.empty() && beats.back().fate == SentBeat::Fate::open && !beats.back().is_answered &&
+           !beats.back().is_being_answered && now < beats.back().deadline;
+  }
+  /// The same, or one whose timeout nobody may have looked at yet.
+  [[nodiscard]] bool has_beat() const {
+    return !beats.empty() && beats.back().fate == SentBeat::Fate::open && !beats.back().is_answered;
   }
   /// So many that no further one is made (F10).
   [[nodiscard]] bool is_stuck() const { return abandoned() > options.attempts; }

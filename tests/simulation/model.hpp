@@ -8,6 +8,7 @@
 #include <array>
 #include <cstddef>
 #include <deque>
+#include <map>
 #include <optional>
 #include <sstream>
 #include <string>
@@ -25,14 +26,6 @@
 
 namespace heartbeat::simulation {
 
-/// A close call that a transport has.
-struct SentClose {
-  int owner;
-  int id;
-  Time deadline;
-  bool is_answered = false;
-};
-
 class Model final : public model::Observer {
  public:
   explicit Model(const Plan& plan) : plan_{plan}, tick_{plan.registry.tick.count()} {}
@@ -49,14 +42,30 @@ class Model final : public model::Observer {
     }
   }
 
+  /// How the closes of a key stand for who starts it.
+  struct Standing {
+    Close::Sure is_on_its_way = Close::Sure::no;
+    Close::Sure is_in_doubt = Close::Sure::no;
+  };
+
   // --- what callers do
   Life& start(int id, const LifeOptions& options, Time now);
-  void started(Life& life, std::uint64_t generation) { life.generation = generation; }
+  void started(Life& life, std::uint64_t generation, const Standing& before, Time now);
   /// It was refused: as if nothing had been asked.
   void refused(Life& life) { life.generation = 0; }
-  void stopped(Life& life, bool did_end, bool is_ended, Time now) { life.stop_returned(did_end, is_ended, false, now); }
+  void stopped(Life& life, bool did_end, bool is_ended, Time now) {
+    life.stop_returned(did_end, is_ended, false, now);
+    if (did_end) wants_close(life, EndReason::stopped, now);
+  }
+  /// It must have ended, and nobody saw for what reason.
+  void ends_unseen(Life& life, Time now);
   void swept(const std::vector<SessionKey>& keys, Time now);
-  void shut_down();
+  /// A shutdown, inside a callback or not, which lets closes wait for their beats until then.
+  void shut_down(bool inside, Time waits_until, Time now);
+  /// It has returned, and whether it had time for whatever was left.
+  void was_shut_down(bool said_true, bool had_time, Time now);
+  /// A wait for the close of the key's last heartbeat has returned.
+  void waited(int id, bool said_true, Time now);
 
   // --- what transport and sink see
   std::size_t sent(const SessionKey& key, Time now, Span timeout);
@@ -67,9 +76,16 @@ class Model final : public model::Observer {
   }
   void answered(const SessionKey& key, std::size_t beat, Time now, const BeatResult& result, Counts counts);
   void completion_died(const SessionKey& key, std::size_t beat) { life(key).beats[beat].is_answered = true; }
-  std::size_t close_sent(const SessionKey& key, Time now, Span timeout);
-  void close_answered(std::size_t close) { closes_[close].is_answered = true; }
-  void told(const SessionKey& key, std::uint64_t generation, EventKind kind, EndReason reason, Time at);
+  /// `is_seen`: somebody has a handle of it, so that its end was seen.
+  std::size_t close_sent(const SessionKey& key, Time now, Span timeout, bool is_seen);
+  void close_answered(const SessionKey& key, std::size_t call, Time now, bool is_confirmed) {
+    life(key).close.answered(call, now, is_confirmed);
+  }
+  void beat_cancelled(const SessionKey& key, std::size_t beat, Time now);
+  /// The server executes a close, which finds the session of that heartbeat. True if nobody can be blamed for that.
+  bool close_hits(const SessionKey& closer, std::size_t call, int owner, Time now);
+  void told(const SessionKey& key, std::uint64_t generation, EventKind kind, EndReason reason, bool close_follows,
+            Time at);
 
   // --- looking
   /// Compares; whatever was unsure is sure afterwards.
@@ -78,10 +94,13 @@ class Model final : public model::Observer {
   [[nodiscard]] std::deque<Life>& lives() { return lives_; }
   [[nodiscard]] Life* running(int id);
   [[nodiscard]] model::Counted counted() const;
-  [[nodiscard]] bool is_close_open(int id) const;
+  [[nodiscard]] model::CountedCloses counted_closes() const;
+
+  [[nodiscard]] Standing standing(int id, bool inside, Time now) const;
   /// A member of that group has failed.
   [[nodiscard]] bool has_failed(int group) const;
   [[nodiscard]] bool is_shut_down() const { return is_shut_down_; }
+  [[nodiscard]] bool is_shutdown_over() const { return is_shutdown_over_; }
 
   /// Something is not as it must be. The first objection stays.
   void object(std::string_view guarantee, const model::Life* life, Time now, std::string_view text) override;
@@ -100,11 +119,14 @@ class Model final : public model::Observer {
     if (life.gap_end && *life.valid_until > *life.gap_end) life.gap_end.reset();
   }
 
+  void wants_close(Life& life, EndReason reason, Time now);
+  void begin_close(Life& life, Time now);
+
   // rules.hpp
-  void judge_other_calls(const Life& life, Time now);
   void judge_in_flight(const Life& life, Time now);
   void judge_phase(Life& life, Time now);
   void judge_attempts(const Life& life, Time now);
+  void note_timeout(Life& life, Time now);
   void judge_waiting(Life& life, Time now);
   [[nodiscard]] bool may_be_in_grace(const Life& life, Time now) const;
   [[nodiscard]] bool is_predictable(const Life& life) const;
@@ -112,10 +134,13 @@ class Model final : public model::Observer {
   const Plan& plan_;
   const std::int64_t tick_;
   std::deque<Life> lives_;
-  std::vector<SentClose> closes_;
+  std::map<int, std::vector<Life*>> closing_;  // by session: those that wanted a close
   Time away_from_{-1};
   Time away_to_{-1};
   bool is_shut_down_ = false;
+  bool is_shutdown_over_ = false;
+  Time waits_until_ = Time::max();           // closes for their beats
+  std::optional<Time> shut_down_inside_at_;  // a callback, whose closes may have been claimed already
   std::string objection_;
 };
 
@@ -146,9 +171,45 @@ inline model::Counted Model::counted() const {
   return counted;
 }
 
-inline bool Model::is_close_open(int id) const {
-  return std::any_of(closes_.begin(), closes_.end(),
-                     [&](const SentClose& close) { return close.id == id && !close.is_answered; });
+inline model::CountedCloses Model::counted_closes() const {
+  using Sure = Close::Sure;
+  model::CountedCloses counted;
+  const auto count = [&](model::CountedCloses::Range& range, const Life& life, Sure sure) {
+    counted.count(range, sure == Sure::yes && !life.is_close_unsure, sure != Sure::no);
+  };
+  for (const auto& [id, lives] : closing_) {
+    for (const Life* life : lives) {
+      const Close& close = life->close;
+      count(counted.wanted, *life, Sure::yes);
+      count(counted.done, *life, close.is_confirmed());
+      count(counted.withdrawn, *life, close.is_withdrawn());
+      count(counted.never_sent, *life, close.is_unsent() ? Sure::yes : Sure::no);
+      const std::uint64_t repeats = close.calls.size() - (close.calls.empty() ? 0 : 1);
+      counted.repeated.least += repeats;
+      counted.repeated.most += repeats;
+    }
+  }
+  return counted;
+}
+
+inline Model::Standing Model::standing(int id, bool inside, Time now) const {
+  using Sure = Close::Sure;
+  Standing standing;
+  const auto found = closing_.find(id);
+  if (found == closing_.end()) return standing;
+  for (const Life* life : found->second) {
+    const Close& close = life->close;
+    Sure on_its_way = close.is_on_its_way(now);
+    Sure in_doubt = close.is_in_doubt(now);
+    // What was claimed in the same slice is on its way, and only the library knows it yet.
+    if (inside && on_its_way == Sure::no && close.may_be_open()) on_its_way = Sure::unsure;
+    if (inside && in_doubt == Sure::no && close.may_be_open()) in_doubt = Sure::unsure;
+    if (life->is_close_unsure) on_its_way = in_doubt = Sure::unsure;
+    const auto add = [](Sure& all, Sure one) { all = all == Sure::yes || one == Sure::no ? all : one; };
+    add(standing.is_on_its_way, on_its_way);
+    add(standing.is_in_doubt, in_doubt);
+  }
+  return standing;
 }
 
 inline bool Model::has_failed(int group) const {
@@ -165,15 +226,76 @@ inline Life& Model::start(int id, const LifeOptions& options, Time now) {
   return life;
 }
 
+inline void Model::started(Life& life, std::uint64_t generation, const Standing& before, Time now) {
+  life.generation = generation;
+  life.is_doubted = before.is_in_doubt;
+  if (before.is_on_its_way == Close::Sure::yes) object("F15", &life, now, "started while a close is on its way");
+  if (before.is_on_its_way == Close::Sure::unsure && life.is_doubted == Close::Sure::no) {
+    life.is_doubted = Close::Sure::unsure;
+  }
+  if (life.is_doubted == Close::Sure::yes) life.valid_until.reset();
+  life.is_grant_unsure = life.is_doubted == Close::Sure::unsure;
+  if (const auto found = closing_.find(life.key.id); found != closing_.end()) {
+    for (Life* const other : found->second)
+      other->close.makes_way(life.is_started_inside, now);
+  }
+}
+
+inline void Model::ends_unseen(Life& life, Time now) {
+  life.ended = EndReason::stopped;
+  life.is_end_unseen = true;
+  wants_close(life, EndReason::stopped, now);
+}
+
 inline void Model::swept(const std::vector<SessionKey>& keys, Time now) {
   for (const SessionKey& key : keys)
     life(key).swept(now);
 }
 
-inline void Model::shut_down() {
+inline void Model::shut_down(bool inside, Time waits_until, Time now) {
   is_shut_down_ = true;
+  if (inside) shut_down_inside_at_ = now;
+  waits_until_ = std::min(waits_until_, waits_until);
   for (Life& life : lives_)
     life.may_be_shut_down = true;
+  for (const auto& [id, lives] : closing_) {
+    for (Life* life : lives)
+      life->close.shutdown_begins(waits_until_, now);
+  }
+}
+
+inline void Model::was_shut_down(bool said_true, bool had_time, Time now) {
+  for (const auto& [id, lives] : closing_) {
+    for (Life* life : lives) {
+      Close& close = life->close;
+      const bool is_left = close.is_unsent() && close.is_withdrawn() == Close::Sure::no && !life->is_close_unsure;
+      if (is_left && !is_shutdown_over_ && now < close.limit()) {
+        if (said_true) object("F15", life, now, "a shutdown says that all is done, and a close was never sent");
+        if (had_time && !plan_.is_limited()) object("F15", life, now, "a shutdown had time for a close, and sent none");
+      }
+      if (had_time && !plan_.is_limited() && close.is_forgotten(life->unanswered() > life->options.attempts)) {
+        object("F15", life, now, "a shutdown had time to repeat a close that had failed, and did not");
+      }
+      close.shutdown_is_over();
+    }
+  }
+  is_shutdown_over_ = true;
+}
+
+inline void Model::waited(int id, bool said_true, Time now) {
+  const auto found = closing_.find(id);
+  if (found == closing_.end()) {
+    if (!said_true) object("F15", nullptr, now, "a wait for the close of a key says no; none was wanted");
+    return;
+  }
+  Life& last = *found->second.back();
+  if (said_true && last.close.is_open(now) && !last.is_close_unsure && !is_shut_down_) {
+    object("F15", &last, now, "a wait for the close of its key says that it is closed; nobody confirmed that");
+  }
+  // Another one, of longer ago, may still be in doubt: then it says no for that one.
+  const bool is_his = last.close.is_open(now) || standing(id, true, now).is_in_doubt == Close::Sure::no;
+  if (said_true || !is_his) return last.close.repeats_end(now);
+  last.close.waited(&last, false, true, now);
 }
 
 // --- what transport and sink see
@@ -181,7 +303,6 @@ inline void Model::shut_down() {
 inline std::size_t Model::sent(const SessionKey& key, Time now, Span timeout) {
   Life& one = life(key);
   if (is_shut_down_) object("G6", &one, now, "a beat after the registry was shut down");
-  judge_other_calls(one, now);
   judge_phase(one, now);
   const std::size_t beat =
       one.sends({.claimed = now, .timeout = timeout, .now = now, .is_prompt = !plan_.is_limited()});
@@ -199,26 +320,57 @@ inline void Model::answered(const SessionKey& key, std::size_t beat, Time now, c
   if (counts != Counts::no && ttl && ttl != one.terms.ttl) one.is_paced = true;
 }
 
-inline std::size_t Model::close_sent(const SessionKey& key, Time now, Span timeout) {
+inline std::size_t Model::close_sent(const SessionKey& key, Time now, Span timeout, bool is_seen) {
   Life& one = life(key);
-  const auto asked = [&](EndReason reason) {
-    if (reason == EndReason::gone) return one.options.when_gone;
-    return reason == EndReason::stalled ? one.options.when_stalled : one.options.when_ended;
-  };
-  if (one.ended && asked(*one.ended) != OnEnd::close) object("F15", &one, now, "closed though it was not asked for");
-  for (const SentClose& close : closes_) {
-    if (close.owner == key.owner) object("F15", &one, now, "closed twice");
+  if (!is_seen && !one.ended) {  // its event will say for what reason
+    one.is_closed_unseen = true;
+    begin_close(one, now);
   }
-  closes_.push_back({key.owner, key.id, now + timeout});
-  return closes_.size() - 1;
+  if (is_shutdown_over_ && shut_down_inside_at_ != now) object("G6", &one, now, "a close after the shutdown");
+  if (Life* const next = running(key.id); next != nullptr && next != &one) {
+    const bool was_claimed = next->is_started_inside && next->started == now;
+    if (!was_claimed || next->is_doubted == Close::Sure::no) {
+      object("F15", next, now, "a close is sent, and its key has a heartbeat that runs");
+    }
+  }
+  const std::size_t call =
+      one.close.sends(&one, {.now = now, .timeout = timeout, .is_beat_in_flight = one.has_beat_in_flight(now)});
+  judge_in_flight(one, now);
+  return call;
 }
 
-inline void Model::told(const SessionKey& key, std::uint64_t generation, EventKind kind, EndReason reason, Time at) {
+// It would answer for the server, and the close overtake it.
+inline void Model::beat_cancelled(const SessionKey& key, std::size_t beat, Time now) {
+  Life& one = life(key);
+  if (!one.ended) note_timeout(one, now);  // what answers in its callback answers one call too many
+  if (beat + 1 != one.beats.size() || !one.close.is_wanted() || one.close.has_made_way() || is_shut_down_) return;
+  if (one.has_beat_in_flight(now)) object("F15", &one, now, "cancelled, though a close waits for its answer");
+}
+
+inline bool Model::close_hits(const SessionKey& closer, std::size_t call, int owner, Time now) {
+  const Life& by = life(closer);
+  Life& hit = life({closer.id, owner});
+  const bool is_answered = by.close.calls[call].fate == model::SentClose::Fate::failed;
+  if (hit.is_doubted != Close::Sure::no || is_answered || now > by.close.last_limit()) return true;
+  if (hit.generation != 0 && !hit.ended && hit.valid_until && now < *hit.valid_until) {
+    object("F15", &hit, now, "valid, and its session was closed for an earlier heartbeat");
+  }
+  return false;
+}
+
+inline void Model::told(const SessionKey& key, std::uint64_t generation, EventKind kind, EndReason reason,
+                        bool close_follows, Time at) {
   Life& one = life(key);
   if (one.generation != 0 && one.generation != generation) object("G5", &one, at, "told of another generation");
   const bool is_end = kind == EventKind::ended;
   if (is_end && std::exchange(one.is_end_unseen, false)) one.ended.reset();
+  if (!one.ended && kind == EventKind::missed) note_timeout(one, at);  // nobody settles while somebody waits
   one.told(is_end, reason, at);
+  if (!is_end || one.is_close_unsure) return;
+  if (close_follows && !one.close.is_wanted()) object("F15", &one, at, "told that a close follows; none is wanted");
+  if (!close_follows && one.close.is_wanted() && !is_shut_down_) {
+    object("F15", &one, at, "told that no close follows; one is wanted");
+  }
 }
 
 // --- looking
@@ -226,6 +378,7 @@ inline void Model::told(const SessionKey& key, std::uint64_t generation, EventKi
 inline void Model::look(Life& one, const View& view, Time now) {
   if (one.generation == 0) return;
   const std::size_t before = one.acknowledged;
+  if (std::exchange(one.is_grant_unsure, false) && !view.ended && !view.valid_until) one.valid_until.reset();
   one.look(view, now);
   note_acknowledged(one, before);
 }
@@ -235,6 +388,19 @@ inline void Model::sees_end(model::Life& one, EndReason reason, Time now) {
   auto& life = static_cast<Life&>(one);
   if (life.group >= 0 && has_failed(life.group)) life.may_be_cancelled = true;
   if (reason == EndReason::stalled) judge_attempts(life, now);
+  wants_close(life, reason, now);
+}
+
+inline void Model::wants_close(Life& life, EndReason reason, Time now) {
+  if (!life.is_replaced && model::asks_for_close(life.options, reason)) return begin_close(life, now);
+  if (life.is_closed_unseen) object("F15", &life, now, "closed though it was not asked for");
+}
+
+inline void Model::begin_close(Life& life, Time now) {
+  if (life.close.is_wanted()) return;
+  life.close.begins(now, life.has_beat());
+  if (is_shut_down_) life.close.shutdown_begins(waits_until_, now);
+  closing_[life.key.id].push_back(&life);
 }
 
 }  // namespace heartbeat::simulation

@@ -39,6 +39,8 @@ inline std::size_t World::take(const SessionKey& key, const BeatContext& context
   calls_[call].beat.emplace(std::move(completion));
   if (dice_.chance(0.3)) {  // a transport that cancels its call, and perhaps answers in doing so
     calls_[call].when_cancelled.emplace(context.stop_token(), [this, call] {
+      if (!is_over_) look_at_all();
+      model_.beat_cancelled(calls_[call].key, calls_[call].number, now());
       if (goes_wrong(0.3)) answer(call, BeatResult::failed(std::make_error_code(std::errc::operation_canceled)), false);
       inside_callback("a beat's stop callback ran after the registry was destroyed");
     });
@@ -77,13 +79,26 @@ inline void World::on_batch(std::span<BeatRequest<SessionKey>> requests) {
 
 inline void World::on_close(const SessionKey& key, const BeatContext& context, CloseCompletion completion) {
   trace("close " + std::to_string(key.id) + '/' + std::to_string(key.owner));
+  look_at_all();
   calls_.emplace_back();
   const std::size_t call = calls_.size() - 1;
   calls_[call].key = key;
-  calls_[call].number = model_.close_sent(key, now(), context.timeout());
+  calls_[call].is_close = true;
+  calls_[call].number = model_.close_sent(key, now(), context.timeout(), handle_of(key.owner) != nullptr);
   calls_[call].close.emplace(std::move(completion));
+  if (dice_.chance(0.3)) {
+    calls_[call].when_cancelled.emplace(context.stop_token(), [this, call] {
+      if (goes_wrong(0.3)) answer(call, BeatResult::failed(std::make_error_code(std::errc::operation_canceled)), false);
+      inside_callback("a close's stop callback ran after the registry was destroyed");
+    });
+  }
   inside_callback("a close was sent after the registry was destroyed");
+  if (goes_wrong(plan_.throws)) {
+    drop(call);
+    throw std::runtime_error{"the transport threw"};
+  }
   send_off(call);
+  if (goes_wrong(plan_.throws_late)) throw std::runtime_error{"the transport threw after it had the completion"};
 }
 
 inline Span World::delay() {
@@ -114,8 +129,15 @@ inline void World::arrive(std::size_t call) {
     return;
   }
   const BeatResult result = serve(calls_[call]);
-  if (goes_wrong(plan_.answer_lost)) return lose(call);
-  after(delay(), [this, call, result] { answer(call, result, false); });
+  const bool comes_again = calls_[call].is_close && goes_wrong(plan_.close_twice);
+  if (goes_wrong(plan_.answer_lost)) {
+    if (comes_again) after(dice_.between(0s, 10s), [this, call] { execute_close(calls_[call]); });
+    return lose(call);
+  }
+  after(delay(), [this, call, result, comes_again] {
+    if (comes_again && result.kind() == BeatResult::Kind::acknowledged) execute_close(calls_[call]);
+    answer(call, result, false);
+  });
   if (goes_wrong(plan_.answered_twice)) {
     after(delay(), [this, call] { answer(call, BeatResult::gone(), true); });
   }
@@ -123,8 +145,9 @@ inline void World::arrive(std::size_t call) {
 
 // What the server makes of a call that has arrived.
 inline BeatResult World::serve(const Call& call) {
-  if (call.close) {
-    server_.close(call.key.id, call.key.owner, now());
+  if (call.is_close) {
+    if (goes_wrong(plan_.close_fails)) return BeatResult::failed(std::make_error_code(std::errc::io_error));
+    execute_close(call);
     return BeatResult::acknowledged();
   }
   if (goes_wrong(plan_.fails)) {
@@ -134,6 +157,14 @@ inline BeatResult World::serve(const Call& call) {
   if (goes_wrong(plan_.changes_ttl) && plan_.tells_ttl) server_.change_ttl(call.key.id, dice_.between(300ms, 60s));
   const auto ttl = server_.beat(call.key.id, call.key.owner, now());
   return ttl ? acknowledged(*ttl) : BeatResult::gone();
+}
+
+// It closes what has that name by now, whoever opened it.
+inline void World::execute_close(const Call& call) {
+  trace("the server closes " + std::to_string(call.key.id) + " for " + std::to_string(call.key.owner));
+  const int owner = server_.close(call.key.id, now());
+  if (owner < 0 || owner == call.key.owner || is_over_) return;
+  if (model_.close_hits(call.key, call.number, owner, now())) broken_.insert(owner);
 }
 
 inline BeatResult World::acknowledged(Span ttl) {
@@ -148,8 +179,11 @@ inline BeatResult World::acknowledged(Span ttl) {
 inline void World::answer(std::size_t number, BeatResult result, bool again) {
   Call& call = calls_[number];
   if (call.close) {
-    model_.close_answered(call.number);
-    (*call.close)(std::error_code{});
+    const bool is_confirmed = result.kind() == BeatResult::Kind::acknowledged;
+    trace("answer to the close of " + std::to_string(call.key.id) + '/' + std::to_string(call.key.owner) +
+          (is_confirmed ? " done" : " failed"));
+    model_.close_answered(call.key, call.number, now(), is_confirmed);
+    (*call.close)(is_confirmed ? std::error_code{} : std::make_error_code(std::errc::io_error));
   }
   if (!call.beat || (!call.beat->is_open() && !again)) return;
   trace("answer " + std::to_string(call.key.id) + '/' + std::to_string(call.key.owner) +
@@ -168,7 +202,7 @@ inline void World::answer(std::size_t number, BeatResult result, bool again) {
 inline void World::drop(std::size_t number) {
   Call& call = calls_[number];
   if (call.close) {
-    model_.close_answered(call.number);
+    model_.close_answered(call.key, call.number, now(), false);
     call.close.reset();
   }
   if (!call.beat) return;
@@ -189,7 +223,7 @@ inline void World::on_event(const WorldEvent& event) {
         (event.kind == EventKind::ended ? ' ' + std::string{to_string(event.reason)} : ""));
   const bool is_over = is_over_;
   if (!is_over) look_at_all();
-  model_.told(event.key, event.generation, event.kind, event.reason, event.at.time_since_epoch());
+  model_.told(event.key, event.generation, event.kind, event.reason, event.close_follows, event.at.time_since_epoch());
   if (!is_over) inside_callback("an event was told after the registry was destroyed");
   if (is_over && !destroys_in_callback_)
     model_.object("G6", nullptr, now(), "an event after the registry was destroyed");

@@ -52,10 +52,14 @@ struct Plan {
   double sink_throws = 0;
   bool has_parents = false;
   bool has_groups = false;
-  bool has_gates = false;    // progress_within
-  bool has_keepers = false;  // OnStall::keep_beating
-  bool closes = false;       // the server is told of ends
-  bool ends_early = false;   // shut down in the middle of it all
+  bool has_gates = false;      // progress_within
+  bool has_keepers = false;    // OnStall::keep_beating
+  bool closes = false;         // the server is told of ends
+  double close_fails = 0;      // the server answers with an error, and executes nothing
+  double close_twice = 0;      // the network brings it twice
+  double follows_recipe = 0;   // of who starts: stop, wait for the close, open, start
+  bool ends_early = false;     // shut down in the middle of it all
+  bool is_never_calm = false;  // the end comes as soon as the callers rest
 
   /// A limit makes beats late that nothing else makes late.
   [[nodiscard]] bool is_limited() const {
@@ -114,6 +118,12 @@ struct Plan {
   plan.has_keepers = flag();
   plan.closes = flag(0.5);
   plan.ends_early = flag(0.2);
+  plan.is_never_calm = flag();
+  plan.close_fails = some();
+  plan.close_twice = some();
+  plan.follows_recipe = flag() ? 0.7 : 0.1;
+  static constexpr std::array<Span, 4> graces{2s, 2s, 20s, Span{0}};
+  plan.registry.close_grace = Duration{graces[dice.below(graces.size())]};
   return plan;
 }
 

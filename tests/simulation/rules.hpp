@@ -9,26 +9,25 @@ namespace heartbeat::simulation {
 
 // Nothing but its own options and answers decides when it beats.
 inline bool Model::is_predictable(const Life& life) const {
-  return !plan_.is_limited() && !life.is_gated() && !life.is_paced && !life.was_held && !life.is_unsure &&
-         !life.was_stuck && !life.is_stuck();
+  return !plan_.is_limited() && !life.is_gated() && !life.is_paced && !life.is_unsure && !life.was_stuck &&
+         !life.is_stuck();
 }
 
-inline void Model::judge_other_calls(const Life& life, Time now) {
-  for (const SentClose& close : closes_) {
-    if (close.id == life.key.id && close.owner != life.key.owner && !close.is_answered && now < close.deadline)
-      object("F15", &life, now, "a beat while the same key's previous session is being closed");
-  }
-}
-
+// Beats of the running, beats that a close waits for, and closes.
 inline void Model::judge_in_flight(const Life& life, Time now) {
   std::size_t count = 0;
   for (const Life& one : lives_) {
-    if (one.ended || one.beats.empty()) continue;
-    const SentBeat& last = one.beats.back();
-    if (last.fate == SentBeat::Fate::open && now < last.deadline) ++count;
+    if (one.beats.empty()) continue;
+    if (one.ended && (!one.close.is_wanted() || one.close.has_made_way() || is_shut_down_)) continue;
+    count += one.has_beat_in_flight(now) ? 1 : 0;
   }
-  for (const SentClose& close : closes_)
-    count += !close.is_answered && now < close.deadline ? 1 : 0;
+  for (const auto& [id, lives] : closing_) {
+    for (const Life* one : lives) {
+      if (one->close.calls.empty() || one->close.has_made_way()) continue;
+      const model::SentClose& last = one->close.calls.back();
+      count += last.fate == model::SentClose::Fate::open && now < last.deadline ? 1 : 0;
+    }
+  }
   if (count > plan_.registry.max_in_flight) object("F16", &life, now, "more calls in flight than the limit");
 }
 
@@ -53,8 +52,7 @@ inline void Model::judge_phase(Life& life, Time now) {
   if (!is_on_grid && !is_held_off) object("G7", &life, now, "a regular beat off its grid");
 }
 
-// It runs: something must be in flight, or come in time.
-inline void Model::judge_waiting(Life& life, Time now) {
+inline void Model::note_timeout(Life& life, Time now) {
   if (!life.beats.empty()) {
     SentBeat& last = life.beats.back();
     if (last.fate == SentBeat::Fate::open && up(last.deadline) <= now) {
@@ -63,6 +61,11 @@ inline void Model::judge_waiting(Life& life, Time now) {
     }
   }
   life.was_stuck = life.was_stuck || life.is_stuck();
+}
+
+// It runs: something must be in flight, or come in time.
+inline void Model::judge_waiting(Life& life, Time now) {
+  note_timeout(life, now);
   if (!may_be_in_grace(life, now)) life.judge_overdue(now);
   if (life.is_cancelled) object("G11", &life, now, "runs though its parent was cancelled");
   if (life.group >= 0 && has_failed(life.group))
@@ -88,8 +91,7 @@ inline void Model::judge_waiting(Life& life, Time now) {
 inline bool Model::may_be_in_grace(const Life& life, Time now) const {
   if (!life.gap_end) return false;
   const Time back = std::max(*life.gap_end, away_to_);
-  if (plan_.is_limited() || life.was_held || life.is_gated())
-    return now <= back + 2min;  // another's ttl may have to pass
+  if (plan_.is_limited() || life.is_gated()) return now <= back + 2min;  // another's ttl may have to pass
   if (life.beats.empty()) return now <= back;
   const SentBeat& last = life.beats.back();
   if (last.fate == SentBeat::Fate::open) return now <= up(last.deadline);
@@ -116,6 +118,14 @@ inline void Model::settle(Time now) {
     if (life.generation == 0) continue;
     if (!life.ended) judge_waiting(life, now);
     life.judge_rest(true, now);
+    if (!life.close.is_wanted()) continue;
+    const bool is_prompt = !plan_.is_limited() && !life.is_close_unsure;
+    life.close.judge_rest(&life,
+                          {.is_beat_in_flight = life.has_beat() && now <= up(life.beats.back().deadline),
+                           .is_prompt = is_prompt,
+                           .is_stuck = life.unanswered() > life.options.attempts,
+                           .away_to = away_to_},
+                          now);
   }
 }
 

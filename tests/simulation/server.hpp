@@ -28,8 +28,13 @@ class Server {
     return session->ttl;
   }
 
-  void close(int id, int owner, Time now) {
-    if (find(id, owner, now) != nullptr) sessions_.erase(id);
+  /// A close that has arrived closes whatever has that name by now: whose session it was; -1: none.
+  int close(int id, Time now) {
+    const auto found = sessions_.find(id);
+    if (found == sessions_.end()) return -1;
+    const int owner = found->second.kept_until <= now ? -1 : found->second.owner;
+    sessions_.erase(found);
+    return owner;
   }
 
   [[nodiscard]] bool keeps(int id, int owner, Time now) { return find(id, owner, now) != nullptr; }

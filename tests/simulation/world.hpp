@@ -37,6 +37,21 @@ namespace heartbeat::simulation {
 using Handle = HeartbeatHandle<SessionKey, testing::ManualClock>;
 using WorldEvent = Event<SessionKey, testing::ManualClock>;
 
+class World;
+
+/// Virtual time that also passes, under the world's eyes, on the stack of whoever waits.
+class WorldExecutor : public testing::ManualExecutor {
+ public:
+  WorldExecutor(World& world, const testing::ManualClock& clock, std::uint64_t seed)
+      : ManualExecutor{clock, seed}, world_{&world} {}
+
+  template <class Done>
+  bool help_until(Done&& done);
+
+ private:
+  World* world_;
+};
+
 /// The library under test, whichever form its transport has.
 class Subject {
  public:
@@ -50,6 +65,7 @@ class Subject {
   virtual bool request_stop(int id) = 0;
   virtual std::size_t stop_all() = 0;
   virtual std::vector<SessionKey> sweep() = 0;
+  virtual bool wait_for_close(int id, Duration grace) = 0;
   virtual bool shutdown(Duration grace) = 0;
   virtual Statistics statistics() = 0;
   virtual std::size_t size() = 0;
@@ -77,11 +93,16 @@ class World {
   // --- the sink
   void on_event(const WorldEvent& event);
 
+  /// Time passes until `end`, or until `done()`.
+  template <class Done>
+  void run_until(Time end, Done done);
+
  private:
   // A call that the transport has. It stays until the world ends, as its stop callback may run.
   struct Call {
     SessionKey key;
     std::size_t number = 0;  // of the beat or the close, in the model
+    bool is_close = false;
     std::optional<BeatCompletion> beat;
     std::optional<CloseCompletion> close;
     std::optional<std::stop_callback<std::function<void()>>> when_cancelled;
@@ -101,7 +122,9 @@ class World {
   void after(Span span, std::function<void()> fn) { at(now() + span, std::move(fn)); }
 
   // --- time passes
-  void run_until(Time end);
+  void run_until(Time end) {
+    run_until(end, [] { return false; });
+  }
   [[nodiscard]] bool has_objection() const { return !model_.objection().empty(); }
   void look_at_all();
   void look_at(int owner);
@@ -118,6 +141,7 @@ class World {
   void drop(std::size_t call);
   void lose(std::size_t call);
   [[nodiscard]] BeatResult serve(const Call& call);
+  void execute_close(const Call& call);
   [[nodiscard]] BeatResult acknowledged(Span ttl);
   [[nodiscard]] Span delay();
   [[nodiscard]] bool goes_wrong(double chance) { return !is_calm_ && dice_.chance(chance); }
@@ -127,11 +151,18 @@ class World {
   void do_something();
   void call_soon();
   [[nodiscard]] LifeOptions some_options();
-  void start_one();
+  void start_one(int id, bool is_recipe = false);
+  void is_being_replaced(Life& running, Model::Standing& before);
+  [[nodiscard]] bool may_refuse(const std::error_code& error, const Life* running, const Model::Standing& before) const;
+  void follow_recipe();
+  [[nodiscard]] Duration some_grace();
+  bool wait_for_close_by_key(int id);
+  void wait_for_close();
+  [[nodiscard]] bool has_time_for_closes(Duration grace) const { return Span{grace} > 4 * Span{plan_.registry.tick}; }
   void start_in_group();
   void replace_group();
   Life& begin(const LifeOptions& options, int id);
-  void begun(Life& life, std::uint64_t generation, bool has_watcher);
+  void begun(Life& life, std::uint64_t generation, bool has_watcher, const Model::Standing& before);
   void start_badly();
   void stop_by_key();
   void stop_by_handle(bool wait);
@@ -142,6 +173,7 @@ class World {
   void sweep();
   void show_progress();
   void cancel_a_parent();
+  void cancel_parent(std::size_t place);
   void note_cancelled();
   void ask_for_token();
   void shut_down(Duration grace);
@@ -157,7 +189,7 @@ class World {
   Model model_{plan_};
   Server server_;
   testing::ManualClock clock_;
-  testing::ManualExecutor executor_;
+  WorldExecutor executor_;
   std::deque<Call> calls_;
   std::map<int, Held> held_;     // by owner
   std::vector<int> unfinished_;  // owners whose end was not told yet
@@ -166,6 +198,7 @@ class World {
   std::vector<int> cancelled_;    // owners whose parent was cancelled inside a callback that is still on the stack
   std::multiset<int> replacing_;  // sessions whose heartbeat is being replaced
   int stopping_all_ = 0;          // calls of stop_all on the stack
+  int waiting_ = 0;               // callers that wait for closes, or for a shutdown: time passes on their stack
   int group_ = -1;
   std::stop_source group_parent_;
   Time next_away_{-1};
@@ -192,9 +225,9 @@ struct Wire {
 template <bool InBatches>
 class SubjectWith final : public Subject {
  public:
-  using Registry = HeartbeatRegistry<SessionKey, Wire<InBatches>, testing::ManualClock, testing::ManualExecutor>;
+  using Registry = HeartbeatRegistry<SessionKey, Wire<InBatches>, testing::ManualClock, WorldExecutor>;
 
-  SubjectWith(World& world, const testing::ManualClock& clock, const testing::ManualExecutor& executor,
+  SubjectWith(World& world, const testing::ManualClock& clock, const WorldExecutor& executor,
               const RegistryOptions& options)
       : registry_{Wire<InBatches>{&world}, clock, executor,
                   [&world](const WorldEvent& event) { world.on_event(event); }, options} {}
@@ -207,6 +240,7 @@ class SubjectWith final : public Subject {
   bool request_stop(int id) override { return registry_.request_stop({id, -1}); }
   std::size_t stop_all() override { return registry_.stop_all(); }
   std::vector<SessionKey> sweep() override { return registry_.sweep(); }
+  bool wait_for_close(int id, Duration grace) override { return registry_.wait_for_close({id, -1}, grace); }
   bool shutdown(Duration grace) override { return registry_.shutdown(grace); }
   Statistics statistics() override { return registry_.statistics(); }
   std::size_t size() override { return registry_.size(); }
@@ -227,7 +261,7 @@ class SubjectWith final : public Subject {
 };
 
 inline World::World(const Plan& plan, std::ostream* trace)
-    : plan_{plan}, trace_{trace}, dice_{plan.seed ^ 0x5DEECE66DU}, executor_{clock_, plan.seed} {
+    : plan_{plan}, trace_{trace}, dice_{plan.seed ^ 0x5DEECE66DU}, executor_{*this, clock_, plan.seed} {
   if (plan_.in_batches) {
     subject_ = std::make_unique<SubjectWith<true>>(*this, clock_, executor_, plan_.registry);
   } else {
@@ -249,8 +283,10 @@ inline void World::trace(const std::string& text) {
 
 // --- time passes
 
-inline void World::run_until(Time end) {
+template <class Done>
+inline void World::run_until(Time end, Done done) {
   while (!has_objection()) {
+    if (done()) return;
     if (executor_.run_one()) {
       note_cancelled();
       look_at_all();
@@ -271,7 +307,13 @@ inline void World::run_until(Time end) {
     clock_.reach(testing::ManualClock::time_point{then});
     if (then == away_to_ && dice_.chance(0.3) && !is_over_) sweep();  // before the engine had time to look
   }
-  if (now() < end) clock_.reach(testing::ManualClock::time_point{end});
+  if (end != Time::max() && now() < end) clock_.reach(testing::ManualClock::time_point{end});
+}
+
+template <class Done>
+bool WorldExecutor::help_until(Done&& done) {
+  world_->run_until(Time::max(), [&] { return done(); });
+  return done();
 }
 
 // First those whose end explains the ends of others.
@@ -305,6 +347,7 @@ inline void World::check_sums() {
   const Statistics sums = subject_->statistics();
   const auto object = [&](const char* what) { model_.object("sums", nullptr, now(), what); };
   model::judge_sums(sums, model_.counted(), object);
+  model::judge_closes(sums, model_.counted_closes(), model_.is_shutdown_over() && depth_ == 0, object);
   if (sums.running != subject_->size()) object("running is not size()");
 }
 
@@ -335,8 +378,10 @@ inline std::string World::run() {
   call_soon();
   run_until(plan_.busy);
   is_calm_ = true;
-  run_until(plan_.busy + 100s);  // longer than the longest ttl and interval together
-  if (!has_objection()) check_calm();
+  if (!plan_.is_never_calm) {
+    run_until(plan_.busy + 100s);  // longer than the longest ttl and interval together
+    if (!has_objection()) check_calm();
+  }
   if (!has_objection()) end();
   return model_.objection();
 }
@@ -356,6 +401,7 @@ inline void World::end() {
   if (!is_over_) {
     const std::uint64_t way = dice_.below(3);
     if (way == 0) shut_down(Duration{dice_.between(0s, 5s)});
+    if (way == 0) check_sums();
     if (way == 1 && !unfinished_.empty()) {
       destroys_in_callback_ = true;
       run_until(now() + 1min);

@@ -138,7 +138,7 @@ inline void check_sums(const Statistics& sums, std::uint64_t started) {
   BOOST_TEST(sums.started == std::accumulate(sums.ended.begin(), sums.ended.end(), std::uint64_t{0}));
   BOOST_TEST(sums.in_flight == 0U);
   BOOST_TEST(sums.sent == sums.acknowledged + sums.gone + sums.failed + sums.timed_out + sums.discarded);
-  BOOST_TEST(sums.closes_wanted == sums.closes_done + sums.closes_failed + sums.closes_skipped);
+  BOOST_TEST(sums.closes_wanted == sums.closes_done + sums.closes_failed + sums.closes_skipped + sums.closes_withdrawn);
 }
 
 /// Options of a heartbeat that has much to do in little time.

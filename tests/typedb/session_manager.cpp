@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: BSL-1.0
 // A manager of sessions against a real server: opening, keeping, closing, and what reaches the program when something
 // fails. What happens to sessions that are gone is in reopening.cpp.
+#include <atomic>
 #include <chrono>
 #include <cmath>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -16,8 +18,11 @@
 #include <grpcpp/create_channel.h>
 #include <grpcpp/security/credentials.h>
 
+#include <heartbeat/registry.hpp>
+#include <heartbeat/transports/function.hpp>
 #include <heartbeat/transports/typedb_session_manager.hpp>
 
+#include "../waiting.hpp"
 #include "awaited.hpp"
 
 BOOST_AUTO_TEST_SUITE(session_manager)
@@ -376,6 +381,22 @@ BOOST_AUTO_TEST_CASE(a_server_that_does_not_answer_the_close_does_not_hold_the_m
   BOOST_CHECK(session.state() != SessionState::open);
 }
 
+// A close waits for its pulse, but at a shutdown no longer than half of the grace (F15).
+BOOST_FIXTURE_TEST_CASE(a_shutdown_closes_sessions_whose_pulse_hangs, Fixture) {
+  server.mute(true);
+  auto options = lively();
+  options.heartbeat->beat_timeout = 30s;
+  const auto session = manager.open("orders", options);
+  const std::string id{session.id().view()};
+  BOOST_TEST_REQUIRE(
+      heartbeat::testing::eventually("a pulse in flight", [&] { return manager.statistics().in_flight == 1; }));
+
+  BOOST_TEST(manager.shutdown(2s));
+
+  BOOST_TEST(server.closes(id) == 1);
+  BOOST_TEST(server.open() == 0U);
+}
+
 BOOST_FIXTURE_TEST_CASE(after_shutdown_nothing_is_opened, Fixture) {
   std::error_code error;
 
@@ -385,6 +406,44 @@ BOOST_FIXTURE_TEST_CASE(after_shutdown_nothing_is_opened, Fixture) {
   BOOST_TEST(!none);
   BOOST_CHECK(error == heartbeat::errc::shut_down);
   BOOST_TEST(server.opened() == 0);
+}
+
+// Inside anybody's callback but its own: the sink refers to the manager, which is gone afterwards.
+BOOST_AUTO_TEST_CASE(destroyed_inside_a_registrys_callback_it_waits_for_its_own_callbacks) {
+  typedb_server::Server server;
+  heartbeat::testing::Awaited<bool> is_inside;
+  heartbeat::testing::Awaited<bool> end_has_begun;
+  heartbeat::testing::Awaited<bool> is_destroyed;
+  std::atomic<int> events{0};
+  std::atomic<bool> is_over{false};
+  std::atomic<bool> has_returned{false};
+  auto manager = std::make_unique<SessionManager>(
+      channel_to(server.address()), heartbeat::typedb::ManagerOptions<>{.on_event = [&](const auto&) {
+        if (events++ != 0) return;
+        is_inside.bring(true);
+        end_has_begun.next();
+        for (int chance = 0; chance < 2'000 && !is_over.load(); ++chance)  // for the destructor not to wait
+          std::this_thread::yield();
+        has_returned = true;
+      }});
+  const auto session = manager->open("orders", lively());
+  const std::stop_callback on_end{session.stop_token(), [&] { end_has_begun.bring(true); }};
+  is_inside.next();
+  bool had_returned = false;
+  heartbeat::HeartbeatRegistry<int, heartbeat::FunctionTransport<std::function<bool(const int&)>>> another{
+      heartbeat::FunctionTransport<std::function<bool(const int&)>>{[&](const int&) {
+        manager.reset();
+        is_over = true;
+        had_returned = has_returned.load();
+        is_destroyed.bring(true);
+        return true;
+      }}};
+
+  const auto beat = another.start(1, {.interval = 1h, .ttl = 10h, .first_beat = heartbeat::FirstBeat::now});
+  is_destroyed.next();
+
+  BOOST_TEST(had_returned);
+  BOOST_TEST(heartbeat::testing::eventually("the callback to return", [&] { return has_returned.load(); }));
 }
 
 BOOST_AUTO_TEST_CASE(an_empty_session_answers_everything) {

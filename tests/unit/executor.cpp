@@ -20,6 +20,7 @@ using heartbeat::BlockingExecutor;
 using heartbeat::BootClock;
 using heartbeat::ExecutorFor;
 using heartbeat::HelpingExecutor;
+using heartbeat::ThreadAwareExecutor;
 using heartbeat::Timer;
 using heartbeat::Work;
 using BootTime = BootClock::time_point;
@@ -66,6 +67,22 @@ struct HelpsWithPlainFunctions : Complete {
   bool help_until(bool (*done)()) { return done(); }
 };
 
+struct KnowsItsThreads : Complete {
+  [[nodiscard]] bool needs_this_thread() const noexcept { return true; }
+};
+
+struct MayThrowWhenAsked : Complete {
+  [[nodiscard]] bool needs_this_thread() const { return true; }
+};
+
+struct AskedMustChange : Complete {
+  [[nodiscard]] bool needs_this_thread() noexcept { return true; }
+};
+
+struct HelpsAndKnows : HelpsWithAnything {
+  [[nodiscard]] bool needs_this_thread() const noexcept { return true; }
+};
+
 struct NotCopyable : Complete {
   std::unique_ptr<int> owned;
 };
@@ -97,6 +114,21 @@ BOOST_AUTO_TEST_CASE(a_helper_takes_conditions_that_know_something) {
   static_assert(HelpingExecutor<HelpsWithAnything>);
   static_assert(HelpingExecutor<HelpsWithFunctions>);
   static_assert(!HelpingExecutor<HelpsWithPlainFunctions>, "the engine's conditions refer to what they wait for");
+}
+
+BOOST_AUTO_TEST_CASE(one_that_knows_its_threads_says_so_at_any_time_and_never_throws) {
+  static_assert(ThreadAwareExecutor<KnowsItsThreads>);
+  static_assert(!ThreadAwareExecutor<Complete>);
+  static_assert(!ThreadAwareExecutor<MayThrowWhenAsked>);
+  static_assert(!ThreadAwareExecutor<AskedMustChange>);
+}
+
+BOOST_AUTO_TEST_CASE(only_one_that_says_so_and_is_not_driven_by_who_waits_needs_this_thread) {
+  static_assert(ThreadAwareExecutor<HelpsAndKnows> && HelpingExecutor<HelpsAndKnows>);
+
+  BOOST_TEST(heartbeat::detail::needs_this_thread(KnowsItsThreads{}));
+  BOOST_TEST(!heartbeat::detail::needs_this_thread(Complete{}));
+  BOOST_TEST(!heartbeat::detail::needs_this_thread(HelpsAndKnows{}));
 }
 
 BOOST_AUTO_TEST_CASE(work_starts_idle) {

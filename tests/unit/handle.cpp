@@ -123,19 +123,24 @@ BOOST_AUTO_TEST_CASE(stop_says_true_once) {
   BOOST_TEST(handle.key() == 7);
 }
 
-BOOST_AUTO_TEST_CASE(stop_cancels_the_beat_in_flight_and_ignores_its_answer) {
-  Desk desk;
-  desk.transport.watch_cancellation();
-  desk.transport.on(7).held();
-  Handle handle = desk.registry->start(7, Desk::at_once());
-  desk.executor.run_for(0s);
+BOOST_AUTO_TEST_CASE(stop_cancels_the_beat_in_flight_unless_a_close_follows_and_ignores_its_answer) {
+  for (const OnEnd when_ended : {OnEnd::leave, OnEnd::close}) {
+    Desk desk;
+    desk.transport.watch_cancellation();
+    desk.transport.on(7).held();
+    Desk::Options options = Desk::at_once();
+    options.when_ended = when_ended;
+    Handle handle = desk.registry->start(7, options);
+    desk.executor.run_for(0s);
 
-  handle.stop();
-  desk.transport.answer(7, BeatResult::acknowledged());
+    handle.stop();
+    desk.transport.answer(7, BeatResult::acknowledged());
 
-  BOOST_TEST(desk.transport.transcript().find("cancelled") != std::string::npos);
-  BOOST_TEST(!handle.valid());
-  BOOST_TEST(desk.registry->statistics().late_answers == 1u);
+    const bool is_cancelled = desk.transport.transcript().find("cancelled") != std::string::npos;
+    BOOST_TEST(is_cancelled == (when_ended == OnEnd::leave));
+    BOOST_TEST(!handle.valid());
+    BOOST_TEST(desk.registry->statistics().late_answers == 1u);
+  }
 }
 
 BOOST_AUTO_TEST_CASE(a_detached_heartbeat_lives_on_by_key) {

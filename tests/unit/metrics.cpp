@@ -42,11 +42,12 @@ Statistics all_different() {
   Statistics s;
   std::uint64_t next = 101;
   for (std::uint64_t* counter :
-       {&s.started,     &s.running,       &s.sent,           &s.acknowledged, &s.gone,
-        &s.failed,      &s.timed_out,     &s.discarded,      &s.in_flight,    &s.starved,
-        &s.not_sent,    &s.skipped,       &s.withheld,       &s.time_gaps,    &s.closes_wanted,
-        &s.closes_done, &s.closes_failed, &s.closes_skipped, &s.late_answers, &s.second_answers,
-        &s.threw,       &s.events_told,   &s.events_dropped, &s.sink_threw,   &s.in_flight_limit})
+       {&s.started,      &s.running,        &s.sent,           &s.acknowledged,     &s.gone,
+        &s.failed,       &s.timed_out,      &s.discarded,      &s.in_flight,        &s.starved,
+        &s.not_sent,     &s.skipped,        &s.withheld,       &s.time_gaps,        &s.closes_wanted,
+        &s.closes_done,  &s.closes_failed,  &s.closes_skipped, &s.closes_withdrawn, &s.closes_repeated,
+        &s.late_answers, &s.second_answers, &s.threw,          &s.events_told,      &s.events_dropped,
+        &s.sink_threw,   &s.in_flight_limit})
     *counter = next++;
   for (std::uint64_t& counter : s.ended)
     counter = next++;
@@ -56,7 +57,7 @@ Statistics all_different() {
 }
 
 // As many 8-byte words as there are: a counter that is added to Statistics is missed here.
-constexpr std::size_t numbers = 25 + 6 + 1 + 1;
+constexpr std::size_t numbers = 27 + 6 + 1 + 1;
 static_assert(sizeof(Statistics) == (numbers - 1 + heartbeat::LatenessHistogram::buckets + 1) * 8);
 
 }  // namespace
@@ -96,6 +97,8 @@ BOOST_AUTO_TEST_CASE(each_number_stands_under_its_own_name) {
   BOOST_TEST(value_of(s, "heartbeat_closes_settled", "done") == static_cast<double>(s.closes_done));
   BOOST_TEST(value_of(s, "heartbeat_closes_settled", "failed") == static_cast<double>(s.closes_failed));
   BOOST_TEST(value_of(s, "heartbeat_closes_settled", "skipped") == static_cast<double>(s.closes_skipped));
+  BOOST_TEST(value_of(s, "heartbeat_closes_settled", "withdrawn") == static_cast<double>(s.closes_withdrawn));
+  BOOST_TEST(value_of(s, "heartbeat_closes_repeated") == static_cast<double>(s.closes_repeated));
   BOOST_TEST(value_of(s, "heartbeat_late_answers") == static_cast<double>(s.late_answers));
   BOOST_TEST(value_of(s, "heartbeat_second_answers") == static_cast<double>(s.second_answers));
   BOOST_TEST(value_of(s, "heartbeat_transport_exceptions") == static_cast<double>(s.threw));

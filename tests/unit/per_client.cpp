@@ -218,6 +218,7 @@ BOOST_AUTO_TEST_CASE(a_client_that_is_started_again_waits_for_its_close_and_an_o
   Handle old = desk.sessions->start(101, at_once());
   desk.executor.run_ready();
   old.stop();
+  desk.executor.run_for(5s);  // the old client's beat has timed out, and its close is on its way
 
   const Handle next = desk.sessions->start(101, at_once());
   desk.executor.run_for(1s);
@@ -226,7 +227,63 @@ BOOST_AUTO_TEST_CASE(a_client_that_is_started_again_waits_for_its_close_and_an_o
 
   BOOST_TEST(!next.ended().has_value());
   BOOST_TEST(next.valid());
-  BOOST_TEST((desk.transport.beats_of(1)[1].at.time_since_epoch() == 2s));
+  BOOST_TEST((desk.transport.beats_of(1)[1].at.time_since_epoch() == 7s));
+}
+
+// The grant may be what the old close hits: until a beat is acknowledged there is nothing to rely on (F15).
+BOOST_AUTO_TEST_CASE(a_key_of_a_client_whose_old_close_is_on_its_way_is_not_valid_by_its_grant) {
+  Desk desk;
+  desk.transport.on_close(1).held();
+  desk.sessions->start(101, at_once()).stop();
+  desk.executor.run_ready();
+  Options options = at_once();
+  options.granted_at = desk.clock.now();
+
+  const Handle next = desk.sessions->start(101, options);
+  desk.executor.run_for(1s);
+
+  BOOST_TEST(!next.valid());
+  BOOST_TEST(desk.transport.beats_of(1).empty());
+  desk.transport.answer_close(1);
+  desk.executor.run_for(1s);
+  BOOST_TEST(next.valid());
+}
+
+BOOST_AUTO_TEST_CASE(a_client_is_held_until_no_old_close_is_on_its_way) {
+  Desk desk;
+  desk.transport.on_close(1).held();
+  desk.transport.on_close(1).acknowledge().after(1s);
+  desk.sessions->start(101, at_once()).stop();
+  desk.executor.run_ready();
+  desk.sessions->start(101, at_once()).stop();  // was held, and asks for a close all the same
+  desk.executor.run_ready();
+  BOOST_TEST_REQUIRE(desk.transport.closes_of(1).size() == 2u);
+
+  const Handle next = desk.sessions->start(101, at_once());
+  desk.executor.run_for(2s);  // the second close is answered
+  BOOST_TEST(desk.transport.beats_of(1).empty());
+
+  desk.transport.answer_close(1);
+  desk.executor.run_for(1s);
+  BOOST_TEST(next.valid());
+}
+
+// A close that is never answered costs the next client no beat: it begins when the close has timed out, and its
+// patience counts from then (F15).
+BOOST_AUTO_TEST_CASE(a_client_behind_a_close_as_long_as_its_ttl_keeps_all_its_beats) {
+  Desk desk;
+  desk.transport.on_close(1).never();
+  Options options = at_once();
+  options.beat_timeout = options.ttl;
+  desk.sessions->start(101, options).stop();
+  desk.executor.run_ready();
+
+  const Handle next = desk.sessions->start(101, options);
+  desk.executor.run_for(options.ttl);
+  BOOST_TEST(!next.ended().has_value());
+  desk.executor.run_for(1s);
+
+  BOOST_TEST(next.valid());
 }
 
 // --- ends

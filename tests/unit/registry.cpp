@@ -301,20 +301,18 @@ BOOST_AUTO_TEST_CASE(status_says_how_a_heartbeat_stands) {
   BOOST_TEST(status.failures == 1u);
 }
 
-BOOST_AUTO_TEST_CASE(a_heartbeat_behind_an_open_close_is_held) {
-  Desk desk;
-  desk.transport.on_close(7).held();
-  desk.registry->start(7).stop();
-  desk.executor.run_ready();
+BOOST_AUTO_TEST_CASE(a_key_whose_close_is_on_its_way_is_refused_whatever_is_chosen_for_running_ones) {
+  for (const IfRunning choice : {IfRunning::refuse, IfRunning::reuse, IfRunning::replace}) {
+    Desk desk;
+    desk.transport.on_close(7).held();
+    desk.registry->start(7).stop();
+    desk.executor.run_ready();
 
-  const auto handle = desk.registry->start(7, Desk::at_once());
-  BOOST_CHECK(desk.registry->status(7)->state == HeartbeatState::held);
-  desk.executor.run_for(1s);
-  BOOST_TEST(desk.transport.beats_of(7).empty());
+    BOOST_CHECK(refusal(desk, 7, {.if_running = choice}) == errc::close_on_its_way);
 
-  desk.transport.answer_close(7);
-  desk.executor.run_ready();
-  BOOST_TEST(desk.transport.beats_of(7).size() == 1u);
+    desk.transport.answer_close(7);
+    BOOST_TEST(static_cast<bool>(desk.registry->start(7, {.if_running = choice})));
+  }
 }
 
 BOOST_AUTO_TEST_CASE(for_each_meets_every_running_one_once) {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 // The executor for programs that have an event loop already: everything runs on the threads that run a Boost.Asio
 // context, or in a strand, and there is no thread of our own. Link heartbeat::asio. Read next: asio_works.hpp and
-// asio_timers.hpp, its two halves; asio_end.hpp, how a coroutine waits for a heartbeat's end.
+// asio_timers.hpp, its two halves; asio_end.hpp, how a coroutine waits for a heartbeat's end; asio_shutdown.hpp, how it
+// shuts a registry down.
 #pragma once
 
 #include <concepts>
@@ -19,7 +20,8 @@
 #include <heartbeat/clock.hpp>
 #include <heartbeat/error.hpp>
 #include <heartbeat/executor.hpp>
-#include <heartbeat/executors/asio_end.hpp>  // IWYU pragma: export
+#include <heartbeat/executors/asio_end.hpp>       // IWYU pragma: export
+#include <heartbeat/executors/asio_shutdown.hpp>  // IWYU pragma: export
 #include <heartbeat/executors/asio_timers.hpp>
 #include <heartbeat/executors/asio_works.hpp>
 #include <heartbeat/executors/work_queue.hpp>
@@ -121,6 +123,15 @@ class BasicAsioExecutor {
   /// True if the timer was armed: it is idle now.
   bool cancel(Timer& timer) noexcept { return parts_->timers->cancel(timer); }
 
+  /// True on a thread that is running the context: Asio does not say how many do, and it may be the only one, so that
+  /// who waits here for a work may wait in vain. In a strand the threads that run what is below it count too; those of
+  /// the pool for blocking work do not. On a thread that is not in `run()` it is false, even if no other thread will
+  /// be.
+  ///
+  /// False on executors of which nobody can say: those of other libraries, system_executor, and any_io_executor unless
+  /// it holds an executor of io_context or thread_pool, a strand on one, or one on an any_io_executor that does.
+  [[nodiscard]] bool needs_this_thread() const noexcept { return parts_->works->need_this_thread(); }
+
   /// Runs the work on a thread of the pool.
   void post_blocking(Work& work) noexcept requires has_pool { parts_->blocking->post(work); }
 
@@ -178,5 +189,6 @@ using BlockingAsioExecutor =
 
 static_assert(ExecutorFor<AsioExecutor, BootClock> && !BlockingExecutor<AsioExecutor>);
 static_assert(ExecutorFor<BlockingAsioExecutor, BootClock> && BlockingExecutor<BlockingAsioExecutor>);
+static_assert(ThreadAwareExecutor<AsioExecutor> && ThreadAwareExecutor<BlockingAsioExecutor>);
 
 }  // namespace heartbeat

@@ -14,6 +14,7 @@
 
 #include <heartbeat/executor.hpp>
 #include <heartbeat/executors/asio_storage.hpp>
+#include <heartbeat/executors/asio_this_thread.hpp>
 #include <heartbeat/executors/work_queue.hpp>
 
 namespace heartbeat::detail {
@@ -58,6 +59,9 @@ class AsioWorks : public std::enable_shared_from_this<AsioWorks<Ex>> {
   }
 
   [[nodiscard]] std::size_t at_once() const noexcept { return runners_.size(); }
+
+  /// True if the works may have to wait for the calling thread.
+  [[nodiscard]] bool need_this_thread() const noexcept { return asio_runs_on_this_thread(executor_); }
 
  private:
   struct Runner {

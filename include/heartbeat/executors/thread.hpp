@@ -3,9 +3,11 @@
 // its constructor, so that nothing later can fail for want of a thread. Read next: thread_loop.hpp, blocking_pool.hpp.
 #pragma once
 
+#include <algorithm>
 #include <concepts>
 #include <cstddef>
 #include <memory>
+#include <span>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -80,6 +82,13 @@ class BasicThreadExecutor {
   /// How many of those run at once.
   [[nodiscard]] std::size_t blocking_concurrency() const noexcept { return threads_->blocking_threads; }
 
+  /// True on a thread of the engine, and on that for work that may block if it is the only one: who waits there for a
+  /// work may wait in vain. Of several that may block another one goes on.
+  [[nodiscard]] bool needs_this_thread() const noexcept {
+    const auto is_this = [](const std::thread& thread) { return thread.get_id() == std::this_thread::get_id(); };
+    return std::ranges::any_of(threads_->needed(), is_this);
+  }
+
  private:
   // What the threads use: held by each of them, and so by a detached one too.
   struct Shared {
@@ -109,6 +118,11 @@ class BasicThreadExecutor {
       }
     }
 
+    // The threads that nothing can do without.
+    [[nodiscard]] std::span<const std::thread> needed() const noexcept {
+      return std::span{threads}.first(threads.size() - (blocking_threads == 1 ? 0 : blocking_threads));
+    }
+
     Threads(const Threads&) = delete;
     Threads& operator=(const Threads&) = delete;
 
@@ -130,7 +144,7 @@ class BasicThreadExecutor {
 
     const std::shared_ptr<Shared> shared;
     const std::size_t blocking_threads;
-    std::vector<std::thread> threads;
+    std::vector<std::thread> threads;  // the engine's first; constant once made, until the last handle dies
   };
 
   std::shared_ptr<Threads> threads_;
@@ -138,5 +152,6 @@ class BasicThreadExecutor {
 
 static_assert(ExecutorFor<ThreadExecutor, BootClock>);
 static_assert(BlockingExecutor<ThreadExecutor>);
+static_assert(ThreadAwareExecutor<ThreadExecutor>);
 
 }  // namespace heartbeat

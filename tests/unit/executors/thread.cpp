@@ -357,6 +357,58 @@ BOOST_AUTO_TEST_CASE(works_that_block_do_not_hold_up_the_engine_and_run_as_many_
   BOOST_TEST(done.wait(4));
 }
 
+// What the executor says on a thread of the engine, and on one for work that may block.
+struct Needed {
+  bool of_engine = false;
+  bool of_pool = false;
+};
+Needed needed_by(ThreadExecutorOptions options) {
+  Signal done;
+  Needed answer;
+  ThreadExecutor executor{options};
+  Work engine{[&] {
+    answer.of_engine = heartbeat::detail::needs_this_thread(executor);
+    done.raise();
+  }};
+  Work pool{[&] {
+    answer.of_pool = heartbeat::detail::needs_this_thread(executor);
+    done.raise();
+  }};
+  executor.post(engine);
+  executor.post_blocking(pool);
+  BOOST_REQUIRE(done.wait(2));
+  return answer;
+}
+
+BOOST_AUTO_TEST_CASE(it_needs_the_threads_of_the_engine_and_the_only_one_that_may_block) {
+  const Needed with_one_that_blocks = needed_by({.threads = 1, .blocking_threads = 1});
+  const Needed with_two_that_block = needed_by({.threads = 1, .blocking_threads = 2});
+  const Needed with_two_of_the_engine = needed_by({.threads = 2, .blocking_threads = 1});
+
+  BOOST_TEST(with_one_that_blocks.of_engine);
+  BOOST_TEST(with_one_that_blocks.of_pool);
+  BOOST_TEST(with_two_that_block.of_engine);
+  BOOST_TEST(!with_two_that_block.of_pool);
+  BOOST_TEST(with_two_of_the_engine.of_engine);
+  BOOST_TEST(with_two_of_the_engine.of_pool);
+}
+
+BOOST_AUTO_TEST_CASE(it_needs_no_thread_that_is_not_its_own) {
+  Signal done;
+  bool of_other = true;
+  ThreadExecutor executor{{.threads = 1, .blocking_threads = 1}}, other;
+  Work work{[&] {
+    of_other = executor.needs_this_thread();
+    done.raise();
+  }};
+
+  other.post(work);
+
+  BOOST_REQUIRE(done.wait());
+  BOOST_TEST(!of_other);
+  BOOST_TEST(!executor.needs_this_thread());
+}
+
 // The running works are let go by the drop of those that wait behind them.
 BOOST_AUTO_TEST_CASE(what_waits_at_the_end_is_dropped_and_what_runs_is_waited_for) {
   Signal running, dropped;

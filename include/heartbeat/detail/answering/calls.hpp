@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 // The calls that a shard has made and not heard the last of: those whose answers are waited for, those that were given
 // up and may still answer, those whose tokens are to be requested; and how many closes are under way.
-// Read next: beat_slot.hpp; shard/answering.hpp, what becomes of the answers.
+// Read next: beat_slot.hpp; cancelled_calls.hpp; shard/answering.hpp, what becomes of the answers.
 //
 //    take --> current --(answered)----------------------------------> free
 //                |
@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <utility>
 
+#include <heartbeat/detail/answering/cancelled_calls.hpp>
 #include <heartbeat/detail/record/beat_slot.hpp>
 #include <heartbeat/detail/record/record.hpp>
 #include <heartbeat/detail/threads/require_stop_token.hpp>
@@ -22,12 +23,14 @@ namespace heartbeat::detail {
 /// A token that is to be requested.
 struct Firing {
   std::stop_source source{std::nostopstate};
-  Record* record = nullptr;  // busy, and with a reference, until it was
+  Record* record = nullptr;   // with a reference until it was
+  bool is_waited_for = true;  // and busy
 };
 
 /// Threading: none of its own; the caller holds the shard's lock.
 /// Invariants: a record's current slot points back at it; an abandoned one holds a reference to its record, and so does
-/// one that is to be cancelled, whose record is busy besides; a slot is free only once its ticket has answered.
+/// one that is to be cancelled, whose record is busy besides if it had not ended; a slot is free only once its ticket
+/// has answered.
 class Calls {
  public:
   /// The record's next call; null if there is no memory. REQUIRES: it has none.
@@ -36,7 +39,7 @@ class Calls {
     if (slot == nullptr) return nullptr;
     slot->record = &record;
     slot->send_time = now;
-    slot->is_close = record.is_closing;
+    slot->is_close = record.close.is_open();
     return record.slot = slot;
   }
 
@@ -61,10 +64,14 @@ class Calls {
     BeatSlot& slot = *record.slot;
     slot.stop = abandon(record);
     if (!slot.stop.stop_possible()) return false;
-    record.enter();  // its callbacks are the heartbeat's own: who stops waits for them, and the end is told after them
+    // Its callbacks are the heartbeat's own: who stops waits for them, and the end is told after them. Not so once the
+    // heartbeat has ended and a close follows: whoever stopped it is waiting perhaps, on the thread that would come
+    // here.
+    slot.is_waited_for = !record.close.has_followed();
+    if (slot.is_waited_for) record.enter();
     record.add_reference();
     slot.fired = &record;
-    slot.next = std::exchange(cancelled_, &slot);
+    cancelled_.push(slot);
     return true;
   }
 
@@ -87,18 +94,15 @@ class Calls {
 
   // --- tokens
 
-  [[nodiscard]] bool has_cancelled() const noexcept { return cancelled_ != nullptr; }
+  [[nodiscard]] bool has_cancelled() const noexcept { return !cancelled_.empty(); }
   /// The next call whose token is to be requested. REQUIRES: there is one.
-  [[nodiscard]] Firing pop_cancelled() noexcept { return pop_cancelled(cancelled_); }
-  /// One of that record's, found among the first `most`.
-  [[nodiscard]] bool pop_cancelled_of(const Record& record, std::size_t most, Firing& out) noexcept {
-    BeatSlot** link = &cancelled_;
-    for (std::size_t i = 0; *link != nullptr && i < most; link = &(*link)->next, ++i) {
-      if ((*link)->fired != &record) continue;
-      out = pop_cancelled(*link);
-      return true;
-    }
-    return false;
+  [[nodiscard]] Firing pop_cancelled() noexcept { return firing_of(cancelled_.pop()); }
+  /// One of that record's; false if none is left.
+  [[nodiscard]] bool pop_cancelled_of(const Record& record, Firing& out) noexcept {
+    BeatSlot* const slot = cancelled_.pop_of(record);
+    if (slot == nullptr) return false;
+    out = firing_of(*slot);
+    return true;
   }
 
   // --- closes
@@ -106,6 +110,9 @@ class Calls {
   /// Whether an end is still followed by a close.
   [[nodiscard]] bool takes_closes() const noexcept { return takes_closes_; }
   void take_closes(bool takes) noexcept { takes_closes_ = takes; }
+  /// Whether a close that failed is tried again.
+  [[nodiscard]] bool repeats_closes() const noexcept { return repeats_closes_; }
+  void end_repeats() noexcept { repeats_closes_ = false; }
   void close_begun() noexcept { ++open_closes_; }
   void close_over() noexcept { --open_closes_; }
   [[nodiscard]] std::size_t open_closes() const noexcept { return open_closes_; }
@@ -116,20 +123,20 @@ class Calls {
     if (record != nullptr) --record->abandoned;
     return record;
   }
-  [[nodiscard]] Firing pop_cancelled(BeatSlot*& link) noexcept {
-    BeatSlot& slot = *link;
-    link = slot.next;
+  [[nodiscard]] Firing firing_of(BeatSlot& slot) noexcept {
     Firing firing{.source = std::exchange(slot.stop, std::stop_source{std::nostopstate}),
-                  .record = std::exchange(slot.fired, nullptr)};
+                  .record = std::exchange(slot.fired, nullptr),
+                  .is_waited_for = slot.is_waited_for};
     if (slot.is_answered) slots_.give_back(slot);
     return firing;
   }
 
   // All of it under the shard's lock.
   SlotPool slots_;
-  BeatSlot* cancelled_ = nullptr;  // through `next`: their tokens are to be requested
-  std::size_t open_closes_ = 0;    // wanted or in flight
+  CancelledCalls cancelled_;     // their tokens are to be requested
+  std::size_t open_closes_ = 0;  // wanted, and not over
   bool takes_closes_ = true;
+  bool repeats_closes_ = true;
 };
 
 }  // namespace heartbeat::detail

@@ -36,7 +36,8 @@ class Caller {
   /// So many lanes may call at once, less what tokens and events need.
   Caller(Engine& engine, std::size_t lanes) noexcept : engine_{engine}, most_calling_{lanes > 2 ? lanes - 2 : 1} {}
 
-  /// Sends a slice of what may leave the shard, asynchronously; true if there is more.
+  /// Sends a slice of what may leave the shard, asynchronously; true if there is more. REQUIRES: of a blocking
+  /// transport, nothing but asynchronous closes.
   [[nodiscard]] bool send_some(Shard& home) noexcept {
     // A record claimed is busy until its slice is through, so slices are short where each record is a call.
     constexpr std::size_t most = Policies::form == BeatForm::batch ? slice_size : 64;
@@ -49,7 +50,7 @@ class Caller {
     bool threw = false;
     if constexpr (Policies::form == BeatForm::batch) {
       call_batches(home, claims, called, threw);
-    } else if constexpr (Policies::form == BeatForm::async) {
+    } else {
       call_each(home, claims, called, threw);
     }
     settle(home, [&](const Hold& hold) {
@@ -138,7 +139,7 @@ class Caller {
   }
 
   void call_each(Shard& home, std::span<const Claim> claims, std::span<bool> called, bool& threw) noexcept {
-    const CallbackFrame frame;
+    const CallbackFrame frame{engine_.owner()};
     for (std::size_t i = 0; i < claims.size(); ++i) {
       const Claim& claim = claims[i];
       if (!is_wanted(claim)) continue;
@@ -161,7 +162,7 @@ class Caller {
   // Heartbeats whose batch threw as a whole come again in small batches, then alone (F23).
   void call_batches(Shard& home, std::span<const Claim> claims, std::span<bool> called, bool& threw) noexcept {
     constexpr std::size_t most[] = {slice_size, 16, 1};
-    const CallbackFrame frame;
+    const CallbackFrame frame{engine_.owner()};
     for (std::size_t first = 0; first < claims.size();) {
       if (claims[first].is_close) {
         call_each(home, claims.subspan(first, 1), called.subspan(first, 1), threw);
@@ -216,7 +217,7 @@ class Caller {
   }
 
   void make_blocking_call(Shard& home, const Claim& claim) noexcept {
-    const CallbackFrame frame;
+    const CallbackFrame frame{engine_.owner()};
     AnswerTicket ticket = ticket_of(home, claim);
     const BeatContext context = context_of(home, claim);
     try {

@@ -18,8 +18,8 @@ class Ender {
  public:
   explicit Ender(Engine& engine) noexcept : engine_{engine} {}
 
-  /// Ends it for that reason; true for exactly one caller.
-  bool end(Record& record, EndReason reason) const noexcept {
+  /// Ends it for that reason; true for exactly one caller. No close follows if none `may`.
+  bool end(Record& record, EndReason reason, bool may_close = true) const noexcept {
     Shard& home = record.shard();
     if (!home.gate().enter()) {  // shut down: everything has ended, but news of it may still wait to be told
       const MutexLock lock{home.mutex()};
@@ -38,7 +38,7 @@ class Ender {
       const Ending ending{hold};
       did_end = !record.life.is_ended();
       was_busy = record.is_busy();
-      tokens = did_end ? ending.end_by_owner(record, reason) : ending.take_over_tokens(record);
+      tokens = did_end ? ending.end_by_owner(record, reason, may_close) : ending.take_over_tokens(record);
       has_tokens = tokens.beat.stop_possible() || tokens.heartbeat.stop_possible();
       if (!has_tokens) ending.leave(record);
     }
@@ -49,19 +49,23 @@ class Ender {
     return did_end;
   }
 
-  /// Ends it as stopped; outside callbacks, if `wait`, it returns when no callback of the heartbeat runs any more.
+  /// Ends it as stopped; outside callbacks, if `wait`, it returns when no callback of the heartbeat runs any more. In
+  /// anybody's callback it does not wait, other than a destructor: callback_gate.hpp says why.
   bool stop(Record& record, bool wait) const noexcept {
     const bool did_end = end(record, EndReason::stopped);
-    if (!wait || CallbackFrame::is_inside()) return did_end;
-    for (auto busy = record.busy.load(std::memory_order_acquire); busy != 0;
-         busy = record.busy.load(std::memory_order_acquire)) {
-      Threading::wait(record.busy, busy);
-    }
+    if (wait) wait_for_callbacks(record);
     return did_end;
+  }
+
+  /// As a stop that waits, for a heartbeat of the same key that comes next: a close would be its session's (F15).
+  void replace(Record& record) const noexcept {
+    end(record, EndReason::stopped, false);
+    wait_for_callbacks(record);
   }
 
   /// Ends every running heartbeat on the caller's thread; how many.
   std::size_t end_all(EndReason reason) const noexcept {
+    const CoreReference kept{engine_};  // what a token calls may destroy the registry
     std::size_t count = 0;
     for (std::size_t i = 0; i < engine_.shard_count(); ++i) {
       Shard& home = engine_.shard(i);
@@ -84,9 +88,18 @@ class Ender {
   }
 
  private:
+  // But for those of a callback that we are called from, of whichever registry.
+  static void wait_for_callbacks(Record& record) noexcept {
+    if (CallbackFrame::is_inside()) return;
+    for (auto busy = record.busy.load(std::memory_order_acquire); busy != 0;
+         busy = record.busy.load(std::memory_order_acquire)) {
+      Threading::wait(record.busy, busy);
+    }
+  }
+
   void request(Shard& home, Record& record, Tokens& tokens) const noexcept {
     {
-      const CallbackFrame frame;
+      const CallbackFrame frame{engine_.owner()};
       tokens.beat.request_stop();
       tokens.heartbeat.request_stop();
     }

@@ -2,7 +2,8 @@
 // Joins the shards to clock, executor, transport and sink: the thin shell that performs what they ask for. Lives on the
 // heap, so that a registry may be destroyed inside one of its own callbacks. It is composed of parts that each own
 // their fields: drivers.hpp (turns and sends), caller.hpp (the transport), lanes.hpp and teller.hpp (what may block),
-// canceller.hpp (parents), shutdown.hpp (the end); what users call is in starter.hpp, ender.hpp and looker.hpp.
+// canceller.hpp (parents), shutdown.hpp (the end); what users call is in starter.hpp, ender.hpp, close_wait.hpp
+// and looker.hpp.
 //
 // Who runs where:
 //   turn    a shard's timer, on the executor: time passes; never runs user code
@@ -44,6 +45,8 @@ class Starter;
 template <class Engine>
 class Ender;
 template <class Engine>
+class CloseWait;
+template <class Engine>
 class Looker;
 template <class Engine>
 class Drivers;
@@ -55,6 +58,8 @@ template <class Engine>
 class Teller;
 template <class Engine>
 class Canceller;
+template <class Engine>
+class Goodbyes;
 template <class Engine>
 class Shutdown;
 
@@ -68,7 +73,8 @@ struct Started {
 /// destroyed.
 template <class Engine>
 struct EngineParts {
-  EngineParts(Engine& engine, typename Engine::Policies&& the_policies, TickScale the_scale, std::size_t shards)
+  EngineParts(Engine& engine, typename Engine::Policies&& the_policies, TickScale the_scale, std::size_t shards,
+              Duration close_grace)
       : policies{std::move(the_policies)},
         scale{the_scale},
         lanes{engine},
@@ -76,7 +82,8 @@ struct EngineParts {
         caller{engine, lanes.size()},
         canceller{engine},
         drivers{engine},
-        shutdown{engine, shards} {}
+        close_wait{engine},
+        shutdown{engine, shards, close_grace} {}
 
   std::optional<typename Engine::Policies> policies;  // destroyed once quiet and released
   const TickScale scale;
@@ -85,6 +92,7 @@ struct EngineParts {
   Caller<Engine> caller;
   Canceller<Engine> canceller;
   Drivers<Engine> drivers;
+  CloseWait<Engine> close_wait;
   Shutdown<Engine> shutdown;
 };
 
@@ -106,7 +114,7 @@ class Engine final : public Core {
   /// starter.hpp. An empty reference and `error` if it was refused. Throws std::bad_alloc, and what hashing or moving
   /// the key throws.
   Started start(Key&& key, const Options& options, ParentLink* group, std::error_code& error,
-                Token token = Token::made_on_demand);
+                Token token = Token::made_on_demand, IfClosing if_closing = IfClosing::refuse);
   /// looker.hpp, all of these.
   template <class Name>
   [[nodiscard]] RecordReference find(const Name& key, std::uint64_t generation);
@@ -115,8 +123,6 @@ class Engine final : public Core {
   void visit(Fn fn);
   [[nodiscard]] std::size_t size();
   [[nodiscard]] Statistics statistics();
-  /// ender.hpp.
-  std::size_t stop_all();
   [[nodiscard]] const C& clock() const noexcept { return parts_.policies->clock; }
   [[nodiscard]] T& transport() noexcept { return parts_.policies->transport; }
   [[nodiscard]] E& executor() noexcept { return parts_.policies->executor; }
@@ -131,6 +137,7 @@ class Engine final : public Core {
   void perform(Shard& shard, Effects& effects) noexcept override;
   void free_record(Record& record) noexcept override;
   bool stop(Record& record, bool wait) noexcept override;
+  bool wait_for_close(Record& record, Duration grace) noexcept override;
   void progress(Record& record) noexcept override;
   void gate_emptied() noexcept override { parts_.shutdown.gate_emptied(); }
 
@@ -145,13 +152,15 @@ class Engine final : public Core {
 
 }  // namespace heartbeat::detail
 
-#include <heartbeat/detail/engine/caller.hpp>     // IWYU pragma: export
-#include <heartbeat/detail/engine/canceller.hpp>  // IWYU pragma: export
-#include <heartbeat/detail/engine/drivers.hpp>    // IWYU pragma: export
-#include <heartbeat/detail/engine/ender.hpp>      // IWYU pragma: export
-#include <heartbeat/detail/engine/lanes.hpp>      // IWYU pragma: export
-#include <heartbeat/detail/engine/looker.hpp>     // IWYU pragma: export
-#include <heartbeat/detail/engine/members.hpp>    // IWYU pragma: export
-#include <heartbeat/detail/engine/shutdown.hpp>   // IWYU pragma: export
-#include <heartbeat/detail/engine/starter.hpp>    // IWYU pragma: export
-#include <heartbeat/detail/engine/teller.hpp>     // IWYU pragma: export
+#include <heartbeat/detail/engine/caller.hpp>      // IWYU pragma: export
+#include <heartbeat/detail/engine/canceller.hpp>   // IWYU pragma: export
+#include <heartbeat/detail/engine/close_wait.hpp>  // IWYU pragma: export
+#include <heartbeat/detail/engine/drivers.hpp>     // IWYU pragma: export
+#include <heartbeat/detail/engine/ender.hpp>       // IWYU pragma: export
+#include <heartbeat/detail/engine/goodbyes.hpp>    // IWYU pragma: export
+#include <heartbeat/detail/engine/lanes.hpp>       // IWYU pragma: export
+#include <heartbeat/detail/engine/looker.hpp>      // IWYU pragma: export
+#include <heartbeat/detail/engine/members.hpp>     // IWYU pragma: export
+#include <heartbeat/detail/engine/shutdown.hpp>    // IWYU pragma: export
+#include <heartbeat/detail/engine/starter.hpp>     // IWYU pragma: export
+#include <heartbeat/detail/engine/teller.hpp>      // IWYU pragma: export

@@ -36,6 +36,18 @@ class Looker {
     return found == nullptr ? RecordReference{} : RecordReference::to(*found);
   }
 
+  /// The heartbeat of a key that has ended, and whose close is not over or in doubt; empty if there is none.
+  [[nodiscard]] RecordReference find_closing(const Key& key) const {
+    const std::uint64_t hash = Random::mix(std::hash<Key>{}(key));
+    Shard& home = engine_.shard_of(hash);
+    Effects effects;
+    const MutexLock lock{home.mutex()};
+    const Hold hold = home.hold(effects);
+    Record* const found = Starting{hold}.find_closing(static_cast<std::uint32_t>(hash >> 32),
+                                                      [&](const Record& record) { return key_of<Key>(record) == key; });
+    return found == nullptr ? RecordReference{} : RecordReference::to(*found);
+  }
+
   /// Calls `fn(Record&)` for each running one, outside the lock.
   template <class Fn>
   void visit(Fn fn) const {

@@ -5,8 +5,10 @@
 
 #include <heartbeat/detail/engine/caller.hpp>
 #include <heartbeat/detail/engine/canceller.hpp>
+#include <heartbeat/detail/engine/close_wait.hpp>
 #include <heartbeat/detail/engine/drivers.hpp>
 #include <heartbeat/detail/engine/ender.hpp>
+#include <heartbeat/detail/engine/goodbyes.hpp>
 #include <heartbeat/detail/engine/lanes.hpp>
 #include <heartbeat/detail/engine/looker.hpp>
 #include <heartbeat/detail/engine/shutdown.hpp>
@@ -30,7 +32,7 @@ template <class Key, class T, class C, class E>
 Engine<Key, T, C, E>::Engine(T transport, C clock, E executor, Sink sink, const RegistryOptions& options)
     : Core{options.max_in_flight},
       parts_{*this, Policies{std::move(transport), std::move(clock), std::move(executor), std::move(sink)},
-             TickScale{options.tick.count()}, shards_of(options)} {
+             TickScale{options.tick.count()}, shards_of(options), options.close_grace} {
   const std::size_t count = shards_of(options);
   const std::uint64_t seed =
       options.seed ? *options.seed : (std::uint64_t{std::random_device{}()} << 32) ^ std::random_device{}();
@@ -54,8 +56,8 @@ Engine<Key, T, C, E>::Engine(T transport, C clock, E executor, Sink sink, const 
 
 template <class Key, class T, class C, class E>
 Started Engine<Key, T, C, E>::start(Key&& key, const Options& options, ParentLink* group, std::error_code& error,
-                                    Token token) {
-  return Starter<Engine>{*this, options, group, token}.start(std::move(key), error);
+                                    Token token, IfClosing if_closing) {
+  return Starter<Engine>{*this, options, group, token, if_closing}.start(std::move(key), error);
 }
 
 template <class Key, class T, class C, class E>
@@ -85,12 +87,6 @@ Statistics Engine<Key, T, C, E>::statistics() {
   return Looker<Engine>{*this}.statistics();
 }
 
-template <class Key, class T, class C, class E>
-std::size_t Engine<Key, T, C, E>::stop_all() {
-  const CoreReference mine{*this};
-  return Ender<Engine>{*this}.end_all(EndReason::stopped);
-}
-
 // --- Core
 
 template <class Key, class T, class C, class E>
@@ -105,7 +101,10 @@ void Engine<Key, T, C, E>::perform(Shard& home, Effects& effects) noexcept {
   if (effects.has_ready) parts_.drivers.wake_sender(home);
   pass_on(std::exchange(effects.returned, {}));
   if (effects.has_news) parts_.lanes.wake();
-  if (effects.has_closed) parts_.shutdown.close_over();
+  if (effects.has_closed) {
+    parts_.close_wait.ring();
+    parts_.shutdown.close_over();
+  }
 }
 
 // One shard of a kind is woken at a time, and wakes the next one if it leaves credits.
@@ -136,6 +135,11 @@ void Engine<Key, T, C, E>::free_record(Record& record) noexcept {
 template <class Key, class T, class C, class E>
 bool Engine<Key, T, C, E>::stop(Record& record, bool wait) noexcept {
   return Ender<Engine>{*this}.stop(record, wait);
+}
+
+template <class Key, class T, class C, class E>
+bool Engine<Key, T, C, E>::wait_for_close(Record& record, Duration grace) noexcept {
+  return parts_.close_wait.wait(record, grace);
 }
 
 template <class Key, class T, class C, class E>

@@ -26,7 +26,8 @@ struct Policies {
 
   static constexpr BeatForm form = beat_form<T, Key>;
   static constexpr bool has_blocking_close = form == BeatForm::blocking && BlockingClosingTransport<T, Key>;
-  static constexpr bool has_close = has_blocking_close || AsyncClosingTransport<T, Key>;
+  static constexpr bool has_async_close = !has_blocking_close && AsyncClosingTransport<T, Key>;
+  static constexpr bool has_close = has_blocking_close || has_async_close;
 
   T transport;
   C clock;

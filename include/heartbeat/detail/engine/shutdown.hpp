@@ -1,6 +1,13 @@
 // SPDX-License-Identifier: BSL-1.0
 // The end of an engine: everything ended, closes sent as long as there is time, gates closed, ends told, policies
-// destroyed by whoever comes last. The drawing is in threads/farewell.hpp. Included by engine.hpp.
+// destroyed by whoever comes last. The drawing of the last part is in threads/farewell.hpp. Included by engine.hpp.
+//
+//    open --(begin)--> all ended, closes leave --(half the grace: hasten)--> those behind a beat leave too
+//                                |                                                |
+//                                +--------(all closes over)-----------------------+--(or grace over: finish)--> closed
+//
+// Where nothing may wait, in a callback or on a thread that the executor needs, the three steps follow at once, and
+// asynchronous closes are begun in between on the caller's own thread.
 #pragma once
 
 #include <chrono>
@@ -15,100 +22,140 @@ namespace heartbeat::detail {
 template <class Engine>
 class Shutdown {
  public:
-  Shutdown(Engine& engine, std::size_t gates) noexcept : engine_{engine}, open_gates_{gates} {}
+  Shutdown(Engine& engine, std::size_t gates, Duration close_grace)
+      : engine_{engine}, close_grace_{close_grace}, open_gates_{gates}, goodbyes_{engine} {}
 
-  /// True if nobody is inside any more.
+  /// True if nobody is inside any more, and it has left no close unsent for want of time or place.
   bool shutdown(Duration grace) noexcept {
     const CoreReference mine{engine_};  // the sink may destroy the registry while we are here
-    const bool may_wait = !CallbackFrame::is_inside() && grace > Duration{};
-    std::chrono::nanoseconds left{grace};
+    std::chrono::nanoseconds left{0};
+    bool has_sent_all = true;
     if (CallbackGate& gate = engine_.shard(0).gate(); gate.enter()) {  // else another shutdown is that far already
-      left = end_everything(grace, may_wait);
+      const Instant limit = add(engine_.now(), grace.count());
+      const std::uint64_t skipped = goodbyes_.skipped();
+      const Closes closes = closes_within(grace);
+      end_everything(closes, grace);
+      if (closes == Closes::awaited) left = std::chrono::nanoseconds{limit - engine_.now()};
+      has_sent_all = grace.count() <= 0 || goodbyes_.skipped() == skipped;
       if (gate.leave()) gate_emptied();
+    } else if (!CallbackFrame::is_inside(engine_.owner())) {
+      left = grace;
     }
-    for (std::size_t i = 0; i < engine_.shard_count(); ++i) {
-      if (engine_.shard(i).gate().close()) gate_emptied();  // from here on the policies may be gone
-    }
-    if (may_wait) farewell_.wait_until_quiet(left);
-    return farewell_.is_quiet();
+    close_gates();
+    if (left.count() > 0) farewell_.wait_until_quiet(left);
+    return farewell_.is_quiet() && has_sent_all;
   }
 
   /// The owner lets go of the engine, which frees itself.
   void release() noexcept {
-    shutdown({});
-    if (farewell_.owner_lets_go()) destroy_policies();
+    shutdown(close_grace_);
+    if (farewell_.owner_lets_go(engine_.owner())) destroy_policies();
   }
+
+  // --- the steps, for whoever takes the time between them himself. No effect once the gates are closed.
+
+  /// Ends everything; with no grace, without closes. How many closes were skipped before.
+  std::uint64_t begin(bool has_grace) noexcept {
+    std::uint64_t skipped = 0;
+    inside([&] {
+      skipped = goodbyes_.skipped();
+      end_all(has_grace);
+      has_begun_.store(true);
+      close_over();
+    });
+    return skipped;
+  }
+  /// Half of the grace is over: closes do not wait for their beats any longer.
+  void hasten() noexcept {
+    inside([&] { goodbyes_.hasten(true); });
+  }
+  /// The grace is over. True if no close was skipped since `begin`.
+  bool finish(std::uint64_t skipped) noexcept {
+    bool has_sent_all = true;
+    inside([&] {
+      give_up();
+      has_sent_all = goodbyes_.skipped() == skipped;
+    });
+    close_gates();
+    return has_sent_all;
+  }
+  /// Fires once, after `begin`, when no close is open any more.
+  [[nodiscard]] std::stop_token closes_over_token() const noexcept { return closes_over_.get_token(); }
+  /// Fires when nobody is inside any more, after `finish`.
+  [[nodiscard]] std::stop_token quiet_token() const noexcept { return quiet_.get_token(); }
+
+  // --- for the engine
 
   /// A closed gate has become empty.
   void gate_emptied() noexcept {
     if (open_gates_.fetch_sub(1, std::memory_order_acq_rel) == 1) become_quiet();
   }
 
-  /// A close is over: whoever waits for all of them looks again.
-  void close_over() noexcept { farewell_.ring(); }
+  /// A close is over: perhaps it was the last one.
+  void close_over() noexcept {
+    if (has_begun_.load() && goodbyes_.open() == 0) closes_over_.request_stop();
+  }
 
  private:
-  // Everything of a shutdown that needs the policies; what is left of the grace. REQUIRES: inside a gate, so that the
-  // policies stay, also when a stop callback that runs here destroys the registry.
-  [[nodiscard]] std::chrono::nanoseconds end_everything(Duration grace, bool may_wait) noexcept {
-    const Instant limit = add(engine_.now(), grace.count());
-    for (std::size_t i = 0; i < engine_.shard_count(); ++i) {
-      const MutexLock lock{engine_.shard(i).mutex()};
-      engine_.shard(i).roster().close();
-      engine_.shard(i).parts().calls.take_closes(may_wait);
+  enum class Closes : std::uint8_t { none, begun_here, awaited };
+
+  [[nodiscard]] Closes closes_within(Duration grace) const noexcept {
+    if (grace.count() <= 0) return Closes::none;
+    if (!CallbackFrame::is_inside(engine_.owner()) && engine_.parts().close_wait.may_wait()) return Closes::awaited;
+    return Engine::Policies::has_async_close ? Closes::begun_here : Closes::none;
+  }
+
+  // Everything of a shutdown that needs the policies. REQUIRES: inside a gate, so that the policies stay, also when a
+  // stop callback that runs here destroys the registry.
+  void end_everything(Closes closes, Duration grace) noexcept {
+    const Instant began = engine_.now();
+    end_all(closes != Closes::none);
+    if (closes == Closes::awaited && Engine::Policies::has_close) {
+      const auto done = [this] { return goodbyes_.open() == 0; };
+      engine_.parts().close_wait.wait_until(add(began, grace.count() / 2), done);
+      if (!done()) goodbyes_.hasten(true);
+      engine_.parts().close_wait.wait_until(add(began, grace.count()), done);
+    } else if (closes == Closes::begun_here) {
+      goodbyes_.hasten(true);
+      goodbyes_.begin_here();
     }
+    give_up();
+  }
+
+  void end_all(bool takes_closes) noexcept {
+    goodbyes_.begin(takes_closes);
     Ender<Engine>{engine_}.end_all(EndReason::shut_down);
-    if (may_wait && Engine::Policies::has_close) wait_for_closes(grace);
-    for (std::size_t i = 0; i < engine_.shard_count(); ++i)
-      give_up_closes(engine_.shard(i));
-    while (
-        engine_.parts().teller.fire_token()) {  // calls that wait for their tokens keep the gates from becoming empty
-    }
-    return std::chrono::nanoseconds{limit - engine_.now()};
+    goodbyes_.hasten(false);
   }
 
-  void give_up_closes(Shard& home) noexcept {
-    for (std::uint64_t cursor = 0; cursor != KeyIndex<Record>::visit_end;) {
-      const Instant at = engine_.now();
-      Effects effects;
-      {
-        const MutexLock lock{home.mutex()};
-        const Hold hold = home.hold(at, effects);
-        hold.parts.calls.take_closes(false);
-        Closing{hold}.give_up(cursor);
-        if (cursor == KeyIndex<Record>::visit_end) {
-          hold.parts.calls.let_go([&](Record& record) { effects.drop(record); });
-        }
-      }
-      engine_.free_dead(effects);
+  void give_up() noexcept {
+    goodbyes_.give_up();
+    while (engine_.parts().teller.fire_token()) {  // calls that wait for them keep the gates from becoming empty
     }
   }
 
-  // Waits in real time, or drives an executor that lives in virtual time.
-  void wait_for_closes(Duration grace) noexcept {
-    const auto done = [this] { return open_closes() == 0; };
-    if constexpr (HelpingExecutor<typename Engine::Executor>) {
-      const Instant limit = add(engine_.now(), grace.count());
-      engine_.parts().policies->executor.help_until([&] { return done() || engine_.now() >= limit; });
-    } else {
-      farewell_.wait_for(grace, done);
-    }
+  template <class Fn>
+  void inside(Fn fn) noexcept {
+    CallbackGate& gate = engine_.shard(0).gate();
+    if (!gate.enter()) return;
+    fn();
+    if (gate.leave()) gate_emptied();
   }
 
-  [[nodiscard]] std::size_t open_closes() noexcept {
-    std::size_t sum = 0;
+  void close_gates() noexcept {
     for (std::size_t i = 0; i < engine_.shard_count(); ++i) {
-      const MutexLock lock{engine_.shard(i).mutex()};
-      sum += engine_.shard(i).parts().calls.open_closes();
+      if (engine_.shard(i).gate().close()) gate_emptied();  // from here on the policies may be gone
     }
-    return sum;
   }
 
   // All gates are closed and empty: nobody else is inside, and nobody will be.
   void become_quiet() noexcept {
     while (engine_.parts().teller.fire_token() || engine_.parts().teller.tell_event()) {
     }
-    if (farewell_.last_one_out()) destroy_policies();
+    std::stop_source quiet = quiet_;  // the owner may free us as soon as it is quiet
+    const bool is_last = farewell_.last_one_out();
+    quiet.request_stop();
+    if (is_last) destroy_policies();
   }
 
   void destroy_policies() noexcept {
@@ -118,8 +165,13 @@ class Shutdown {
   }
 
   Engine& engine_;
+  const Duration close_grace_;
   Atomic<std::size_t> open_gates_;
-  Farewell farewell_;  // also rung when a close is over: a shutdown waits
+  Goodbyes<Engine> goodbyes_;
+  Atomic<bool> has_begun_{false};  // in steps: everything has ended, so that closes only become fewer
+  std::stop_source closes_over_;
+  std::stop_source quiet_;
+  Farewell farewell_;
 };
 
 }  // namespace heartbeat::detail

@@ -24,8 +24,8 @@ class Starter {
   using Key = typename Engine::KeyType;
   using Options = typename Engine::Options;
 
-  Starter(Engine& engine, const Options& options, ParentLink* group, Token token) noexcept
-      : engine_{engine}, options_{options}, group_{group}, token_{token} {}
+  Starter(Engine& engine, const Options& options, ParentLink* group, Token token, IfClosing if_closing) noexcept
+      : engine_{engine}, options_{options}, group_{group}, token_{token}, if_closing_{if_closing} {}
 
   /// An empty reference and `error` if it was refused. Throws std::bad_alloc, and what hashing or moving the key
   /// throws.
@@ -96,7 +96,7 @@ class Starter {
         return started;
       }
       if (!kept) kept.emplace(engine_);
-      engine_.stop(*running, true);  // replace
+      Ender<Engine>{engine_}.replace(*running);
     }
   }
 
@@ -104,21 +104,20 @@ class Starter {
   [[nodiscard]] RecordReference try_once(const Hold& hold, std::unique_ptr<KeyedRecord<Key>>& record,
                                          const BeatRules& rules, RecordReference& running, std::error_code& error) {
     const Starting starting{hold};
-    Record* const found =
-        starting.find_running(record->hash, [&](const Record& other) { return key_of<Key>(other) == record->key; });
-    if (const errc refusal = starting.refusal(*record, found, options_.if_running); refusal != errc{}) {
+    const Holders holders = starting.holders_of(*record);
+    if (const errc refusal = starting.refusal(*record, holders, options_.if_running, if_closing_); refusal != errc{}) {
       error = make_error_code(refusal);
       starting.unprepare(*record);
       return {};
     }
-    if (found != nullptr) {
+    if (holders.running != nullptr) {
       if (options_.if_running == IfRunning::replace) starting.prepare(*record, rules);  // before the other is stopped
-      running = RecordReference::to(*found);
+      running = RecordReference::to(*holders.running);
       return {};
     }
     std::optional<Instant> granted;
     if (options_.granted_at) granted = to_instant<typename Engine::Clock>(*options_.granted_at);
-    starting.insert(*record, rules, granted);
+    starting.insert(*record, rules, granted, holders);
     return RecordReference{record.release()};
   }
 
@@ -126,6 +125,7 @@ class Starter {
   const Options& options_;
   ParentLink* const group_;
   const Token token_;
+  const IfClosing if_closing_;
 };
 
 }  // namespace heartbeat::detail

@@ -68,7 +68,7 @@ class Teller {
  private:
   void fire(Shard& home, Firing& firing) noexcept {
     {
-      const CallbackFrame frame;
+      const CallbackFrame frame{engine_.owner()};
       firing.source.request_stop();
     }
     Effects effects;
@@ -111,8 +111,9 @@ class Teller {
         .reason = kind == EventKind::ended ? record.life.reason() : EndReason::stopped,
         .error = delivery.error,
         .text = delivery.text,
-        .failures = delivery.failures};
-    const CallbackFrame frame;
+        .failures = delivery.failures,
+        .close_follows = delivery.close_follows};
+    const CallbackFrame frame{engine_.owner()};
     try {
       engine_.parts().policies->sink(event);
       return true;

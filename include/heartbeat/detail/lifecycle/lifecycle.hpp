@@ -44,9 +44,12 @@ class Lifecycle : public Standing {
   [[nodiscard]] Action start(const Moment& moment, const BeatRules& rules, std::optional<Instant> granted, bool hold,
                              Random& random) noexcept;
 
-  /// The old close of the same key is over.
-  void release_hold() noexcept {
-    if (state_ == State::held) state_ = State::waiting;
+  /// The old close of the same key is over: it begins as if it were started now, but is not granted anything.
+  void release_hold(const Moment& moment, const BeatRules& rules, Random& random) noexcept;
+
+  /// What was granted may have been closed meanwhile: it is valid from its first acknowledgement alone.
+  void distrust_grant() noexcept {
+    if (validity_.is_confirmed()) validity_.expect(validity_.limit());
   }
 
   /// Something may be due: the beat's deadline, the end of validity, the next beat; looked at in this order.
@@ -94,7 +97,7 @@ class Lifecycle : public Standing {
     validity_.end();
   }
 
-  /// The next tick at which `due` has something to look at; `tick_never` while ready or ended.
+  /// The next tick at which `due` has something to look at; `tick_never` while held, ready or ended.
   [[nodiscard]] Tick armed(const TickScale& scale, Instant deadline) const noexcept;
 
   /// While ready: the tick at which waiting is over, which is also its rank among those that are ready.
@@ -103,6 +106,7 @@ class Lifecycle : public Standing {
   }
 
  private:
+  void schedule_first(const Moment& moment, const BeatRules& rules, Instant limit, Random& random) noexcept;
   Action acknowledged(const Moment& moment, const BeatRules& rules, Instant send_time, std::optional<Duration> told,
                       Random& random) noexcept;
   Action failed(const Moment& moment, const BeatRules& rules, Instant send_time, bool retry, Random& random) noexcept;

@@ -13,10 +13,7 @@ namespace heartbeat::detail {
 inline Action Lifecycle::start(const Moment& moment, const BeatRules& rules, std::optional<Instant> granted, bool hold,
                                Random& random) noexcept {
   const Instant limit = add(granted.value_or(moment.now), rules.ttl - rules.margin);
-  // A session granted a while ago gets its first beat early enough for all its attempts.
-  const std::int64_t share = std::max<std::int64_t>(0, limit - moment.now) / (rules.attempts + 1);
-  const Instant first = add(moment.now, rules.first_now ? 0 : random.below(std::min(rules.interval, share)));
-  schedule_.start(rules, first);
+  schedule_first(moment, rules, limit, random);
   state_ = hold ? State::held : State::waiting;
   if (granted) {
     validity_.confirm(limit);
@@ -26,6 +23,21 @@ inline Action Lifecycle::start(const Moment& moment, const BeatRules& rules, std
   Action action;
   action.told = mask_of(EventKind::started);
   return action;
+}
+
+// A session granted a while ago gets its first beat early enough for all its attempts.
+inline void Lifecycle::schedule_first(const Moment& moment, const BeatRules& rules, Instant limit,
+                                      Random& random) noexcept {
+  const std::int64_t share = std::max<std::int64_t>(0, limit - moment.now) / (rules.attempts + 1);
+  schedule_.start(rules, add(moment.now, rules.first_now ? 0 : random.below(std::min(rules.interval, share))));
+}
+
+inline void Lifecycle::release_hold(const Moment& moment, const BeatRules& rules, Random& random) noexcept {
+  if (state_ != State::held) return;
+  const Instant limit = add(moment.now, rules.ttl - rules.margin);
+  schedule_first(moment, rules, limit, random);
+  validity_.expect(limit);
+  state_ = State::waiting;
 }
 
 inline Action Lifecycle::due(const Moment& moment, const BeatRules& rules, const CurrentBeat& beat,
@@ -176,7 +188,7 @@ inline bool Lifecycle::progressed(Instant now) noexcept {
 }
 
 inline Tick Lifecycle::armed(const TickScale& scale, Instant deadline) const noexcept {
-  if (state_ == State::ended || state_ == State::ready) return tick_never;
+  if (state_ == State::ended || state_ == State::ready || state_ == State::held) return tick_never;
   Tick tick = tick_never;
   if (state_ == State::waiting) tick = scale.up(schedule_.next_send());
   if (state_ == State::sending || state_ == State::in_flight) tick = scale.up(deadline);

@@ -8,7 +8,7 @@
 //
 //    open --(shutdown: gate closed)--> closing --(last one out tells the rest)--> quiet --(destructor)--> policies
 //                                         |                                                      ^        destroyed
-//                                         +--(destructor in a callback)--> orphaned --(quiet)----+
+//                                         +--(destructor in its callback)-> orphaned --(quiet)---+
 #pragma once
 
 #include <atomic>
@@ -46,17 +46,17 @@ class MonitorLifetime {
   MonitorLifetime() = default;
   virtual ~MonitorLifetime() = default;
 
-  /// Lets nobody in any more, and waits up to `grace` for those inside, but for nobody inside a callback (G15). False
-  /// if somebody still is.
+  /// Lets nobody in any more, and waits up to `grace` for those inside, but not in a callback of this monitor. False if
+  /// somebody still is.
   bool close(Duration grace) noexcept {
     if (gate_.close()) become_quiet();
-    const bool may_wait = !CallbackFrame::is_inside() && grace > Duration{};
+    const bool may_wait = !CallbackFrame::is_inside(this) && grace > Duration{};
     return may_wait ? farewell_.wait_until_quiet(grace) : farewell_.is_quiet();
   }
 
   /// The monitor is being destroyed. REQUIRES: closed. Afterwards this may be freed.
   void let_go() noexcept {
-    if (farewell_.owner_lets_go()) destroy_policies();
+    if (farewell_.owner_lets_go(this)) destroy_policies();
   }
 
  private:

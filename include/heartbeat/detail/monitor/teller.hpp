@@ -78,7 +78,7 @@ class ExpiryTeller final : public Work {
         if (record != nullptr) ++shard.counters().told;
       }
       if (record == nullptr) continue;
-      const CallbackFrame frame;
+      const CallbackFrame frame{&life_};
       try {
         policies_.sink(
             Expiry<Key, C>{.key = record->key,

@@ -81,6 +81,16 @@ struct ClientBeat : std::enable_shared_from_this<ClientBeat> {
   std::optional<Threading::StopCallback<EndKeys>> on_end;  // set once, by whoever put this into the table
 };
 
+/// Until when a key of the client is valid by what was granted then. Not at all while an old close of the client may
+/// hit that, until an acknowledgement shows that it has not (F15).
+template <class C>
+[[nodiscard]] std::optional<Instant> granted_until(const ClientBeat& beat,
+                                                   const std::optional<typename C::time_point>& granted_at) noexcept {
+  if (!granted_at || (beat.record->side->is_grant_in_doubt && !beat.is_acknowledged_since(0))) return std::nullopt;
+  const BeatRules& rules = beat.record->rules->rules;
+  return add(to_instant<C>(*granted_at), rules.ttl - rules.margin);
+}
+
 /// What there is to know of a client's last failed beat since its last acknowledgement.
 struct ClientFailure {
   std::error_code error;

@@ -28,12 +28,13 @@ struct BeatSlot : AnswerSlot {
   Instant send_time = 0;
   Instant deadline = instant_never;
   std::stop_source stop{std::nostopstate};  // the call's own, made on request
-  Record* fired = nullptr;    // in the shard's list: busy, and with a reference, until the token was requested
-  BeatSlot* next = nullptr;   // in the pool's free list, or in the shard's list of calls to be cancelled
-  bool is_abandoned = false;  // nobody waits for the answer; holds a reference to the record
-  bool is_answered = false;   // the ticket has answered: the slot is free once it is not in the list
-  bool is_close = false;      // a close call, not a beat
-  bool is_again = false;      // holds a credit for repeated attempts and closes besides its credit
+  Record* fired = nullptr;                  // in the shard's list: with a reference until the token was requested
+  BeatSlot* next = nullptr;                 // in the pool's free list, or in the shard's list of calls to be cancelled
+  bool is_abandoned = false;                // nobody waits for the answer; holds a reference to the record
+  bool is_answered = false;                 // the ticket has answered: the slot is free once it is not in the list
+  bool is_close = false;                    // a close call, not a beat
+  bool is_waited_for = false;               // to be cancelled: its record is busy until then
+  bool is_again = false;                    // holds a credit for repeated attempts and closes besides its credit
 };
 
 /// The slots of one shard. Not thread-safe: under the shard's lock.

@@ -15,6 +15,7 @@
 #include <system_error>
 #include <utility>
 
+#include <heartbeat/detail/lifecycle/close_standing.hpp>
 #include <heartbeat/detail/lifecycle/lifecycle.hpp>
 #include <heartbeat/detail/record/beat_slot.hpp>
 #include <heartbeat/detail/record/shared_rules.hpp>
@@ -42,6 +43,7 @@ struct Side {
   std::atomic<std::uint64_t> beats{0};      // written under the shard lock; how many were claimed
   std::atomic<std::uint64_t> acknowledged_beat{0};  // written under the shard lock, after the validity; of `beats`, the
                                                     // last one that was acknowledged
+  bool is_grant_in_doubt = false;                   // constant once registered; an old close may hit what was granted
   std::error_code error;  // shard lock; of the last failed beat since the last acknowledgement
   std::string text;       // shard lock; the transport's words on it
 };
@@ -63,11 +65,11 @@ struct Record : WheelHook {
   std::unique_ptr<Side> side;    // shard lock; set once, then constant
   // Its tail is padding, which the next members fill.
   [[no_unique_address]] Lifecycle life;  // shard lock, but for what it says of itself
-  std::uint8_t batch_class = 0;          // shard lock; 0: any batch, 1: small batches, 2: alone
   std::uint8_t abandoned = 0;            // shard lock; slots abandoned and not yet answered
-  bool is_calling : 1 = false;           // shard lock; a blocking call is on some thread's stack
-  bool is_closing : 1 = false;           // shard lock; ended, its close call wanted or in flight; still in the index
+  CloseStanding close;                   // shard lock; once it has ended
+  std::uint8_t batch_class : 2 = 0;      // shard lock; 0: any batch, 1: small batches, 2: alone
   Queue queue : 2 = Queue::timers;       // shard lock
+  bool is_calling : 1 = false;           // shard lock; a blocking call is on some thread's stack
   bool is_settled : 1 = false;           // shard lock; its end has been put up for telling, once
   bool is_to_be_fired : 1 = false;       // shard lock; ended, its token is to be requested by the engine
   std::atomic<std::uint32_t> busy{0};    // changed under the shard's lock, waited on without it

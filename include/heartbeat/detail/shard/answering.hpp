@@ -37,10 +37,11 @@ class Answering {
     const bool is_close = slot.is_close;
     hold_.effects.give_back(slot);
     hold_.parts.calls.answered(slot);
-    if (is_close) {
-      const bool is_done = result.kind() == BeatResult::Kind::acknowledged;
-      Closing{hold_}.finish(record, is_done ? &Statistics::closes_done : &Statistics::closes_failed);
-      return;
+    if (is_close) [[unlikely]]
+      return Closing{hold_}.answered(record, result.kind() == BeatResult::Kind::acknowledged);
+    if (record.life.is_ended()) [[unlikely]] {  // its close has waited for the answer, whatever it says
+      ++hold_.parts.counters.late_answers;
+      return Closing{hold_}.beat_over(record);
     }
     const std::optional<Instant> valid_until = record.life.valid_until();
     Filing{hold_}.unfile(record);

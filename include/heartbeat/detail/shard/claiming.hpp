@@ -76,24 +76,21 @@ class Claiming {
     Record& record = *claim.record;
     record.is_calling = false;
     if (!claim.is_close) record.life.initiated();
-    if (record.is_closing && record.slot == nullptr && record.queue == Queue::timers) {
-      const Filing filing{hold_};
-      filing.unfile(record);
-      filing.file_close(record);
-    }
+    if (record.life.is_ended()) Closing{hold_}.beat_over(record);
     hold_.effects.drop(record);
   }
 
   /// The call was not made: the heartbeat had ended since it was claimed, or there was no memory for the call.
   void withdraw(const Claim& claim) const noexcept {
     const Answering answering{hold_};
+    const std::uint64_t late_answers = hold_.parts.counters.late_answers;
     if (claim.slot->serial == claim.serial) {
       answering.current(*claim.slot, BeatResult::failed(std::make_error_code(std::errc::not_enough_memory)));
     } else {
       answering.late(*claim.slot);
-      --hold_.parts.counters.late_answers;  // the transport was never called
     }
-    hold_.shard.unpin();  // no ticket was made
+    hold_.parts.counters.late_answers = late_answers;  // the transport was never called
+    hold_.shard.unpin();                               // no ticket was made
   }
 
  private:
@@ -101,7 +98,7 @@ class Claiming {
   // it: else each would be served just too late, and all be lost (F16). It waits for the end of its validity.
   [[nodiscard]] bool is_hopeless(Record& record) const noexcept {
     Departures& departures = hold_.parts.departures;
-    if (!departures.is_short() || record.is_closing || record.life.is_lapsed()) return false;
+    if (!departures.is_short() || record.life.is_ended() || record.life.is_lapsed()) return false;
     const BeatRules& rules = record.rules->rules;
     const std::int64_t needed = std::min(departures.round_trip().smoothed(), rules.beat_timeout - 1);
     if (record.life.next_timeout(hold_.moment(), rules) > needed) return false;
@@ -111,29 +108,32 @@ class Claiming {
   }
 
   [[nodiscard]] bool claim_one(Record& record, Claim& out, Calling calling) const noexcept {
-    if (!record.is_closing && record.parent() != nullptr && record.parent()->is_cancelled()) {
+    const bool is_close = record.life.is_ended();
+    if (!is_close && record.parent() != nullptr && record.parent()->is_cancelled()) {
       Ending{hold_}.end(record, EndReason::parent_cancelled);
       return false;
     }
-    const BeatRules& rules = record.rules->rules;
-    if (record.is_closing && record.is_calling) {  // sent when the call has returned, given up if it does not
-      Filing{hold_}.file(Queue::timers, record, hold_.parts.policy.scale.up(add(hold_.now, rules.beat_timeout)));
+    if (const Closing closing{hold_}; is_close && closing.is_too_late(record)) {  // the turn has not come by yet
+      closing.due(record);
       return false;
     }
-    const bool is_stuck = record.is_calling || (!record.is_closing && record.abandoned > rules.attempts);
+    const BeatRules& rules = record.rules->rules;
+    const bool is_stuck = !is_close && (record.is_calling || record.abandoned > rules.attempts);
     BeatSlot* const slot = is_stuck ? nullptr : hold_.parts.calls.take(record, hold_.now);
     if (slot == nullptr) {
       not_sent(record, is_stuck);
       return false;
     }
-    if (record.is_closing) {
+    if (is_close) {
       slot->deadline = add(hold_.now, rules.beat_timeout);
+      if (record.close.is_repeat()) ++hold_.parts.counters.closes_repeated;
+      record.close.sent();
       Filing{hold_}.file(Queue::timers, record, hold_.parts.policy.scale.up(slot->deadline));
     } else {
       send(record, *slot);
     }
     record.is_calling = calling == Calling::blocking;
-    if (record.is_calling || record.is_closing) {
+    if (record.is_calling || is_close) {
       record.add_reference();
     } else {
       record.enter();
@@ -144,7 +144,7 @@ class Claiming {
   }
 
   void not_sent(Record& record, bool is_stuck) const noexcept {
-    if (record.is_closing) return Closing{hold_}.finish(record, &Statistics::closes_failed);
+    if (record.life.is_ended()) return Closing{hold_}.failed(record, false);
     ++hold_.parts.counters.not_sent;
     const Performing performing{hold_};
     performing.note_error(

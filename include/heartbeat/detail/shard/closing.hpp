@@ -1,22 +1,28 @@
 // SPDX-License-Identifier: BSL-1.0
-// Calls that are given up, and close calls from the end that asks for one to their own end. The key is free, but the
-// record stays in the roster until the server has closed the session, or cannot be reached: a new heartbeat of the key
-// is held until then (F15). Read next: ending.hpp.
+// The close of an ended heartbeat's session, from the end that asks for one until it is over. The key is free at the
+// end, but the record stays in the roster as long as its close matters to whoever starts the key next: until it is
+// over, and if it is in doubt, for a ttl (F15). The drawing is in lifecycle/close_standing.hpp. Read next:
+// last_closes.hpp, those of all at a shutdown; ending.hpp.
 #pragma once
 
-#include <array>
-#include <cstddef>
+#include <algorithm>
 #include <cstdint>
-#include <span>
 
+#include <heartbeat/detail/shard/abandoning.hpp>
 #include <heartbeat/detail/shard/filing.hpp>
 
 namespace heartbeat::detail {
 
+/// What the beats' own path could come to is kept out of line, so that it stays short: an end is one in many beats.
+///
 /// REQUIRES, for all of it: under the shard's lock.
 class Closing {
  public:
+  using At = CloseStanding::At;
+
   explicit Closing(const Hold& hold) noexcept : hold_{hold} {}
+
+  // --- from the end to the close
 
   /// Whether a heartbeat that ends for that reason leaves a session that is to be closed.
   [[nodiscard]] bool is_wanted(const Record& record, EndReason reason) const noexcept {
@@ -26,67 +32,182 @@ class Closing {
     return reason == EndReason::stalled ? rules.close_when_stalled : rules.close_when_ended;
   }
 
-  /// The record has ended, and its close waits to be sent. False if no closes are sent any more.
-  [[nodiscard]] bool begin(Record& record) const noexcept {
+  /// It is wanted, and counted. False if no closes are sent any more.
+  [[nodiscard]] bool follows(Record& record) const noexcept {
     ++hold_.parts.counters.closes_wanted;
-    if (!hold_.parts.calls.takes_closes()) {
-      ++hold_.parts.counters.closes_skipped;
-      return false;
-    }
-    record.add_reference();  // the roster's goes over to whoever settles the end
-    record.is_closing = true;
-    hold_.parts.calls.close_begun();
-    const Filing filing{hold_};
-    filing.file_close(record);
-    filing.arm();
-    return true;
+    if (hold_.parts.calls.takes_closes()) return true;
+    ++hold_.parts.counters.closes_skipped;
+    record.close.leave();
+    return false;
   }
 
-  /// The close is over, one way or another, and counted as said: whoever was held for it may begin.
+  /// The record has ended, and a close follows: at once, or when its beat is over.
+  [[gnu::cold, gnu::noinline]] void begin(Record& record) const noexcept {
+    record.add_reference();  // the roster's goes over to whoever settles the end
+    record.close.begin(record.slot != nullptr || record.is_calling);
+    hold_.parts.calls.close_begun();
+    file(record);
+  }
+
+  /// The beat that a close waits for was answered, has timed out, or has returned.
+  [[gnu::cold, gnu::noinline]] void beat_over(Record& record) const noexcept {
+    if (record.close.at() != At::behind_beat || record.slot != nullptr || record.is_calling) return;
+    record.close.beat_over();
+    file(record);
+  }
+
+  // --- what becomes of it
+
+  /// The close was answered.
+  [[gnu::cold, gnu::noinline]] void answered(Record& record, bool is_done) const noexcept {
+    if (!is_done) return failed(record, false);
+    record.close.confirmed();
+    finish(record, &Statistics::closes_done);
+  }
+
+  /// It rests until it is repeated, if it may be.
+  [[gnu::cold, gnu::noinline]] void failed(Record& record, bool has_timed_out) const noexcept {
+    record.close.failed(has_timed_out);
+    if (record.close.is_last() || !hold_.parts.calls.repeats_closes() || is_too_late(record)) {
+      return finish(record, &Statistics::closes_failed);
+    }
+    hold_.effects.has_closed = true;  // whoever waits for it may have no time for a repeat
+    file(record);
+    release_held(record);
+  }
+
+  /// Something is due of an ended record.
+  [[gnu::cold, gnu::noinline]] void due(Record& record) const noexcept {
+    switch (record.close.at()) {
+      case At::behind_beat:
+        if (record.slot != nullptr) Abandoning{hold_}.abandon(record);
+        if (!record.is_calling) return beat_over(record);
+        if (is_too_late(record)) return finish(record, &Statistics::closes_skipped);
+        return file(record);
+      case At::waiting:
+        return finish(record, record.close.is_repeat() ? &Statistics::closes_failed : &Statistics::closes_skipped);
+      case At::sent: Abandoning{hold_}.abandon(record); return failed(record, true);
+      case At::resting:
+        if (is_too_late(record)) return finish(record, &Statistics::closes_failed);
+        if (!may_repeat(record)) return file(record);
+        record.close.repeat();
+        return file(record);
+      default: return forget(record);
+    }
+  }
+
+  /// The server has let go of the session by itself.
+  [[nodiscard]] bool is_too_late(const Record& record) const noexcept { return hold_.now >= limit_of(record); }
+
+  /// Nobody waits for its confirmation any more, and wants it repeated.
+  void end_repeats(Record& record) const noexcept {
+    if (!record.close.is_open()) return;
+    record.close.end_repeats();
+    if (record.close.at() == At::resting) finish(record, &Statistics::closes_failed);
+  }
+
+  /// A heartbeat of the same key is being started: what was not sent is withdrawn, what failed is not repeated.
+  void make_way(Record& record) const noexcept {
+    const bool is_unsent = record.close.is_unsent();
+    if (record.slot != nullptr) Abandoning{hold_}.abandon(record);
+    finish(record, is_unsent ? &Statistics::closes_withdrawn : &Statistics::closes_failed);
+  }
+
+  // --- at a shutdown
+
+  /// It is to be sent now, if it rests, and if it waits for a beat, not to wait any longer.
+  void hasten(Record& record) const noexcept {
+    if (record.close.at() == At::behind_beat && record.slot != nullptr) {
+      Abandoning{hold_}.abandon(record);
+      beat_over(record);
+    } else if (record.close.at() == At::resting && may_repeat(record)) {
+      record.close.repeat();
+      file(record);
+    }
+  }
+
+  /// Its record is let go of, whatever there is of it.
+  void give_up(Record& record) const noexcept {
+    if (!record.close.is_open()) {
+      Filing{hold_}.unfile(record);
+      return forget(record);
+    }
+    const bool is_unsent = record.close.is_unsent();
+    if (record.slot != nullptr && record.slot->is_close && !record.is_calling) {
+      (void)Abandoning{hold_}.let_answer_late(record);  // handed to the transport, and may as well reach the server
+    } else if (record.slot != nullptr) {
+      Abandoning{hold_}.abandon(record);
+    }
+    finish(record, is_unsent ? &Statistics::closes_skipped : &Statistics::closes_failed);
+  }
+
+  /// Not while a blocking call of the key is on a stack, or too many of its calls are never answered.
+  [[nodiscard]] static bool may_repeat(const Record& record) noexcept {
+    return !record.is_calling && record.abandoned <= record.rules->rules.attempts;
+  }
+
+ private:
+  // Until when the server may have the session: its ttl counts from the last beat that reached it.
+  [[nodiscard]] static Instant limit_of(const Record& record) noexcept {
+    const BeatRules& rules = record.rules->rules;
+    return add(record.life.ended_at(), rules.ttl + (record.close.was_behind() ? rules.beat_timeout : 0));
+  }
+
+  // Files one where its close says. A repeat comes slowly, and not together with those that failed at the same time.
+  void file(Record& record) const noexcept {
+    const Filing filing{hold_};
+    const TickScale& scale = hold_.parts.policy.scale;
+    hold_.parts.timetable.alarm().saw(hold_.now);
+    filing.unfile(record);
+    Instant at = limit_of(record);
+    if (record.close.at() == At::waiting) {
+      filing.file(Queue::ready_again, record, scale.down(at));
+      hold_.effects.has_ready = true;
+      return filing.arm();
+    }
+    if (record.slot != nullptr) at = record.slot->deadline;
+    if (record.close.at() == At::resting) {
+      const std::int64_t half = record.rules->rules.interval / 2;
+      const std::int64_t pause = std::max(half + hold_.parts.random.below(half + 1), record.rules->rules.floor);
+      at = std::min(at, add(hold_.now, pause));
+    }
+    filing.file(Queue::timers, record, scale.up(at));
+    filing.arm();
+  }
+
+  // The close is over, one way or another, and counted as said. One that is in doubt is remembered for a ttl.
   void finish(Record& record, std::uint64_t Statistics::*counter) const noexcept {
     ++(hold_.parts.counters.*counter);
     hold_.parts.calls.close_over();
     hold_.effects.has_closed = true;
-    const Filing filing{hold_};
-    filing.unfile(record);
-    record.is_closing = false;
-    hold_.parts.roster.erase(record);
-    Record* const held = other_of_key(record, [](const Record& other) { return other.life.state() == State::held; });
-    if (held != nullptr && closing_one_of(record) == nullptr) {
-      held->life.release_hold();
-      filing.refile(*held);
+    if (record.close.at() != At::confirmed) record.close.leave();
+    Filing{hold_}.unfile(record);
+    release_held(record);
+    if (record.close.is_in_doubt() && !is_too_late(record) && !hold_.parts.roster.is_closed()) {
+      file(record);
+    } else {
+      forget(record);
     }
+  }
+
+  void forget(Record& record) const noexcept {
+    hold_.parts.roster.erase(record);
     hold_.effects.drop(record);
   }
 
-  /// A record of the same key whose close is not over; null if there is none.
-  [[nodiscard]] Record* closing_one_of(const Record& record) const noexcept {
-    return other_of_key(record, [](const Record& other) { return other.is_closing; });
-  }
-
-  /// Gives up the closes that wait or are in flight, of the next buckets.
-  void give_up(std::uint64_t& cursor) const noexcept {
-    std::array<Record*, slice_size / 2> found;
-    const std::size_t count =
-        hold_.parts.roster.some(cursor, found, [](const Record& record) { return record.is_closing; });
-    for (Record* const record : std::span{found}.first(count)) {
-      if (record->slot != nullptr) abandon(*record);
-      finish(*record, &Statistics::closes_skipped);
-    }
-  }
-
-  /// The current call is given up, beat or close: what it held goes back, and its token is left for a lane.
-  void abandon(Record& record) const noexcept {
-    hold_.effects.give_back(*record.slot);
-    if (hold_.parts.calls.abandon_and_cancel(record)) hold_.effects.has_news = true;
-  }
-
- private:
-  template <class Pred>
-  [[nodiscard]] Record* other_of_key(const Record& record, Pred is_meant) const noexcept {
-    return hold_.parts.roster.find(record.hash, [&](const Record& other) {
-      return is_meant(other) && hold_.parts.policy.same_key(other, record);
-    });
+  // Whoever is held for a close of the key begins once none is on its way (PerClient).
+  void release_held(const Record& record) const noexcept {
+    const auto find = [&](auto is_meant) {
+      return hold_.parts.roster.find(record.hash, [&](const Record& other) {
+        return is_meant(other) && hold_.parts.policy.same_key(other, record);
+      });
+    };
+    Record* const held = find([](const Record& other) { return other.life.state() == State::held; });
+    if (held == nullptr || find([](const Record& other) { return other.close.is_on_its_way(); }) != nullptr) return;
+    held->life.release_hold(hold_.moment(), held->rules->rules, hold_.parts.random);
+    const Filing filing{hold_};
+    filing.refile(*held);
+    filing.arm();
   }
 
   const Hold& hold_;

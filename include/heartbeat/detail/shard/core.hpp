@@ -20,6 +20,7 @@
 #include <heartbeat/detail/shard/ending.hpp>
 #include <heartbeat/detail/shard/performing.hpp>
 #include <heartbeat/detail/shard/shard.hpp>
+#include <heartbeat/duration.hpp>
 
 namespace heartbeat::detail {
 
@@ -41,6 +42,11 @@ class Core {
   /// heartbeat runs any more, if `wait`. No lock held.
   virtual bool stop(Record& record, bool wait) noexcept = 0;
 
+  /// Waits for the close of a record that has ended, for `grace` at most; in callbacks and on a thread that the
+  /// executor needs, not at all. True if nothing of the session is left to be closed. It is not repeated any more. No
+  /// lock held.
+  virtual bool wait_for_close(Record& record, Duration grace) noexcept = 0;
+
   /// Ends a record as the engine itself does, for a reason that was found elsewhere: its token fires on a lane. Nothing
   /// if it has ended. The caller has a reference; no lock held.
   void end(Record& record, EndReason reason) noexcept;
@@ -57,6 +63,16 @@ class Core {
   void add_reference() noexcept { references_.fetch_add(1, std::memory_order_relaxed); }  // the caller has one already
   void remove_reference() noexcept {
     if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
+  }
+
+  /// Whose callbacks its callbacks are: its own, or another engine's that is one with it to the user.
+  [[nodiscard]] const void* owner() const noexcept { return owner_; }
+
+  /// Makes its callbacks the other one's, whom it keeps from now on. REQUIRES: once, before anything is started; the
+  /// other one belongs to itself.
+  void belong_to(Core& other) noexcept {
+    other.add_reference();
+    owner_ = &other;
   }
 
   /// The limit of calls in flight.
@@ -88,11 +104,14 @@ class Core {
 
  protected:
   explicit Core(std::size_t most_in_flight) noexcept : credits_{most_in_flight} {}
-  virtual ~Core() = default;
+  virtual ~Core() {
+    if (owner_ != this) owner_->remove_reference();
+  }
 
   std::vector<std::unique_ptr<Shard>> shards_;  // constant once made
 
  private:
+  Core* owner_ = this;  // constant once anything is started; kept by a reference, if another
   std::atomic<std::size_t> references_{1};
   std::atomic<std::size_t> next_shard_{0};
   Credits credits_;

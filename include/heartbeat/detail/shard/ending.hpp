@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 // The one end of a record, in its two forms: by an owner, who requests the tokens himself, and by the engine. The order
-// is always: the state changes and the key is free; the beat's token; the heartbeat's token; when no frame is left in
-// user code, the end is told; when nothing refers to it any more, the record is freed. Read next: performing.hpp.
+// is always: the state changes and the key is free; the beat's token, unless a close follows it; the heartbeat's token;
+// when no frame is left in user code, the end is told; when nothing refers to it any more, the record is freed.
+// Read next: performing.hpp.
 #pragma once
 
 #include <cstdint>
@@ -24,11 +25,12 @@ class Ending {
 
   /// Ends for the engine: the tokens are left for a lane. REQUIRES: has not ended.
   void end(Record& record, EndReason reason) const noexcept {
+    const bool closes = is_close_to_follow(record, reason);
     if (record.slot != nullptr) {
       discard_beat();
-      Closing{hold_}.abandon(record);
+      if (!closes) Abandoning{hold_}.abandon(record);
     }
-    begin(record, reason);
+    begin(record, reason, closes);
     if (record.side && record.side->stop.stop_possible()) {
       hold_.parts.news.push_token(record);
       hold_.effects.has_news = true;
@@ -37,15 +39,16 @@ class Ending {
     }
   }
 
-  /// Ends for an owner who requests the tokens himself; the record is busy until `leave`. REQUIRES: has not ended.
-  [[nodiscard]] Tokens end_by_owner(Record& record, EndReason reason) const noexcept {
+  /// Ends for an owner who requests the tokens himself; the record is busy until `leave`. Without a close also where
+  /// one is wanted, if `may_close` is not. REQUIRES: has not ended.
+  [[nodiscard]] Tokens end_by_owner(Record& record, EndReason reason, bool may_close = true) const noexcept {
     Tokens tokens;
+    const bool closes = may_close && is_close_to_follow(record, reason);
     if (record.slot != nullptr) {
       discard_beat();
-      hold_.effects.give_back(*record.slot);
-      tokens.beat = hold_.parts.calls.abandon(record);
+      if (!closes) tokens.beat = Abandoning{hold_}.let_answer_late(record);
     }
-    begin(record, reason);
+    begin(record, reason, closes);
     tokens.heartbeat = take_over_tokens(record).heartbeat;
     return tokens;
   }
@@ -82,7 +85,13 @@ class Ending {
     --hold_.parts.counters.in_flight;
   }
 
-  void begin(Record& record, EndReason reason) const noexcept {
+  // A beat that a close follows is not cancelled: our own cancellation is no answer, and the close waits for one (F15).
+  [[nodiscard]] bool is_close_to_follow(Record& record, EndReason reason) const noexcept {
+    const Closing closing{hold_};
+    return closing.is_wanted(record, reason) && closing.follows(record);
+  }
+
+  void begin(Record& record, EndReason reason, bool closes) const noexcept {
     Filing{hold_}.unfile(record);
     record.life.end(reason, hold_.now);
     ++hold_.parts.counters.ended[static_cast<std::size_t>(reason)];
@@ -91,8 +100,7 @@ class Ending {
       link->add_reference();
       link->next_cancelled = std::exchange(hold_.effects.cancelled, link);
     }
-    const Closing closing{hold_};
-    if (closing.is_wanted(record, reason) && closing.begin(record)) return;
+    if (closes) return Closing{hold_}.begin(record);
     hold_.parts.roster.erase(record);  // its reference goes over to whoever settles the end
   }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
-// Where a record waits: the timetable or the departures, by what its state asks for. Read next: abandoning.hpp.
+// Where a record waits: the timetable or the departures, by what its state asks for. Read next: abandoning.hpp,
+// closing.hpp.
 #pragma once
 
 #include <heartbeat/detail/shard/parts.hpp>
@@ -45,13 +46,6 @@ class Filing {
     const Tick due =
         record.life.armed(hold_.parts.policy.scale, record.slot == nullptr ? instant_never : record.slot->deadline);
     if (due != tick_never) file(Queue::timers, record, due);
-  }
-
-  /// Files one whose close call waits to be sent: behind the beats.
-  void file_close(Record& record) const noexcept {
-    hold_.parts.timetable.alarm().saw(hold_.now);
-    file(Queue::ready_again, record, hold_.parts.policy.scale.down(add(hold_.now, record.rules->rules.ttl)));
-    hold_.effects.has_ready = true;
   }
 
   /// Asks for a wake-up if one is needed earlier than the one asked for. The last step of a hold that filed something.

@@ -81,13 +81,19 @@ inline void Shard::add_statistics(Statistics& sum) const noexcept {
     sum.ended[i] += mine.ended[i];
   sum.lateness.add(mine.lateness);
   sum.least_slack = std::min(sum.least_slack, mine.least_slack);
-  static constexpr std::uint64_t Statistics::*plain[] = {
-      &Statistics::started,        &Statistics::sent,           &Statistics::acknowledged,   &Statistics::gone,
-      &Statistics::failed,         &Statistics::timed_out,      &Statistics::discarded,      &Statistics::in_flight,
-      &Statistics::not_sent,       &Statistics::starved,        &Statistics::skipped,        &Statistics::withheld,
-      &Statistics::time_gaps,      &Statistics::closes_wanted,  &Statistics::closes_done,    &Statistics::closes_failed,
-      &Statistics::closes_skipped, &Statistics::late_answers,   &Statistics::second_answers, &Statistics::threw,
-      &Statistics::events_told,    &Statistics::events_dropped, &Statistics::sink_threw};
+  static constexpr std::uint64_t Statistics::*plain[] = {&Statistics::started,         &Statistics::sent,
+                                                         &Statistics::acknowledged,    &Statistics::gone,
+                                                         &Statistics::failed,          &Statistics::timed_out,
+                                                         &Statistics::discarded,       &Statistics::in_flight,
+                                                         &Statistics::not_sent,        &Statistics::starved,
+                                                         &Statistics::skipped,         &Statistics::withheld,
+                                                         &Statistics::time_gaps,       &Statistics::closes_wanted,
+                                                         &Statistics::closes_done,     &Statistics::closes_failed,
+                                                         &Statistics::closes_skipped,  &Statistics::closes_withdrawn,
+                                                         &Statistics::closes_repeated, &Statistics::late_answers,
+                                                         &Statistics::second_answers,  &Statistics::threw,
+                                                         &Statistics::events_told,     &Statistics::events_dropped,
+                                                         &Statistics::sink_threw};
   for (const auto counter : plain)
     sum.*counter += mine.*counter;
 }

@@ -26,7 +26,7 @@ class Performing {
       ++counters.timed_out;
       --counters.in_flight;
       note_error(record, make_error_code(errc::beat_timed_out), {});
-      Closing{hold_}.abandon(record);
+      Abandoning{hold_}.abandon(record);
     }
     if (action.told != 0) tell(record, action.told);
     if (action.end) {

@@ -12,6 +12,17 @@
 
 namespace heartbeat::detail {
 
+/// What a start does while a close of its key is on its way.
+enum class IfClosing : std::uint8_t { refuse, hold };
+
+/// Who has the key at the moment. Constant while the lock is held.
+struct Holders {
+  Record* running = nullptr;   // the heartbeat that has not ended
+  bool has_close = false;      // of one that has ended, a close is not over
+  bool is_close_sent = false;  // and the server may be executing it
+  bool is_in_doubt = false;    // nobody can tell whether the server still executes one
+};
+
 /// REQUIRES, for all of it: under the shard's lock.
 class Starting {
  public:
@@ -24,12 +35,38 @@ class Starting {
                                    [&](const Record& record) { return !record.life.is_ended() && is_match(record); });
   }
 
-  /// Why the record cannot be registered, beside the running one of its key that was found; `errc{}` if it can. Once it
-  /// was prepared, a running one has been stopped for it: then only a shutdown keeps it out.
-  [[nodiscard]] errc refusal(const Record& record, const Record* found, IfRunning if_running) const noexcept {
-    if (found != nullptr && if_running == IfRunning::reuse) return errc{};
+  /// The ended record whose close is not over, or in doubt; of several, one that is not over. Null if there is none.
+  template <class Pred>
+  [[nodiscard]] Record* find_closing(std::uint32_t hash, Pred&& is_match) const noexcept {
+    Record* const open =
+        hold_.parts.roster.find(hash, [&](const Record& record) { return record.close.is_open() && is_match(record); });
+    if (open != nullptr) return open;
+    return hold_.parts.roster.find(hash,
+                                   [&](const Record& record) { return record.life.is_ended() && is_match(record); });
+  }
+
+  /// Who has the record's key.
+  [[nodiscard]] Holders holders_of(const Record& record) const noexcept {
+    Holders holders;
+    holders.running = hold_.parts.roster.find(record.hash, [&](const Record& other) {
+      if (!hold_.parts.policy.same_key(other, record)) return false;
+      if (!other.life.is_ended()) return true;
+      holders.has_close = holders.has_close || other.close.is_open();
+      holders.is_close_sent = holders.is_close_sent || other.close.is_on_its_way();
+      holders.is_in_doubt = holders.is_in_doubt || other.close.is_in_doubt();
+      return false;
+    });
+    return holders;
+  }
+
+  /// Why the record cannot be registered beside them; `errc{}` if it can. Once it was prepared, a running one has been
+  /// stopped for it: then only a shutdown and somebody else's close keep it out.
+  [[nodiscard]] errc refusal(const Record& record, const Holders& holders, IfRunning if_running,
+                             IfClosing if_closing) const noexcept {
+    if (holders.running != nullptr && if_running == IfRunning::reuse) return errc{};
     if (hold_.parts.roster.is_closed()) return errc::shut_down;
-    if (found != nullptr && if_running == IfRunning::refuse) return errc::already_running;
+    if (holders.running != nullptr && if_running == IfRunning::refuse) return errc::already_running;
+    if (holders.is_close_sent && if_closing == IfClosing::refuse) return errc::close_on_its_way;
     return hold_.parts.news.has_backlog() && record.rules == nullptr ? errc::event_backlog : errc{};
   }
 
@@ -48,18 +85,24 @@ class Starting {
     --hold_.parts.prepared;
   }
 
-  /// Registers the record: afterwards it is in the roster, with two references, one of them the caller's.
-  /// Throws std::bad_alloc with nothing changed, unless it was prepared. REQUIRES: no running record of that key.
-  void insert(Record& record, const BeatRules& rules, std::optional<Instant> granted) const {
+  /// Registers the record: afterwards it is in the roster, with two references, one of them the caller's. Closes of its
+  /// key that were not sent are withdrawn, and failed ones not repeated; it is held for one that is on its way. What
+  /// was granted counts only if no close of the key is on its way or in doubt (F15). Throws std::bad_alloc with nothing
+  /// changed, unless it was prepared. REQUIRES: none of the holders runs.
+  void insert(Record& record, const BeatRules& rules, std::optional<Instant> granted, const Holders& holders) const {
     ShardParts& parts = hold_.parts;
     parts.timetable.alarm().saw(hold_.now);
     prepare(record, rules);
     --parts.prepared;
     hold_.shard.pin();
     record.references.store(2, std::memory_order_relaxed);  // the roster's and the caller's; published by the lock
-    const bool is_held =
-        !parts.policy.sends_beats || (parts.policy.has_close && Closing{hold_}.closing_one_of(record) != nullptr);
+    if (holders.has_close) make_way(record);
+    const bool is_held = !parts.policy.sends_beats || holders.is_close_sent;
     const Action action = record.life.start(hold_.moment(), rules, granted, is_held, parts.random);
+    if (holders.is_close_sent || holders.is_in_doubt) {
+      record.life.distrust_grant();
+      if (record.side) record.side->is_grant_in_doubt = true;
+    }
     parts.roster.insert(record);
     if (ParentLink* const link = record.parent(); link != nullptr) link->add_child(record);
     ++parts.counters.started;
@@ -68,6 +111,17 @@ class Starting {
   }
 
  private:
+  void make_way(const Record& record) const noexcept {
+    const auto next = [&] {
+      return hold_.parts.roster.find(record.hash, [&](const Record& other) {
+        return other.close.is_open() && !other.close.is_on_its_way() && hold_.parts.policy.same_key(other, record);
+      });
+    };
+    const Closing closing{hold_};
+    while (Record* const other = next())
+      closing.make_way(*other);
+  }
+
   const Hold& hold_;
 };
 

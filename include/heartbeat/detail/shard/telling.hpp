@@ -21,6 +21,7 @@ struct Delivery {
   std::error_code error;
   std::string text;
   std::uint8_t failures = 0;
+  bool close_follows = false;
 };
 
 /// REQUIRES, for all of it: under the shard's lock.
@@ -45,13 +46,13 @@ class Telling {
   }
 
   /// A token of a call of that record's which was given up: an owner who stops requests it himself, because the threads
-  /// that would may be held up by other heartbeats' calls. What is further down than a slice is left to them.
+  /// that would may be held up by other heartbeats' calls, or may be his own. False if none is left.
   [[nodiscard]] bool take_token_of(const Record& record, Firing& out) const noexcept {
-    return record.is_busy() && hold_.parts.calls.pop_cancelled_of(record, slice_size, out);
+    return record.is_busy() && hold_.parts.calls.pop_cancelled_of(record, out);
   }
 
   void fired(Firing& firing) const noexcept {
-    Ending{hold_}.leave(*firing.record);
+    if (firing.is_waited_for) Ending{hold_}.leave(*firing.record);
     hold_.effects.drop(*firing.record);
   }
 
@@ -63,6 +64,7 @@ class Telling {
     out.mask = item.mask;
     out.at = item.at;
     out.failures = item.record->life.failures();
+    out.close_follows = item.is_end && item.record->close.has_followed();
     out.error = {};
     out.text.clear();
     if (const Side* const side = item.record->side.get(); side != nullptr && side->error) {

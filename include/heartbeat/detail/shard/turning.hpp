@@ -73,12 +73,8 @@ class Turning {
     ShardParts& parts = hold_.parts;
     const bool was_ready = record.queue != Queue::timers;
     record.queue = Queue::timers;
-    if (record.is_closing) {
-      const Closing closing{hold_};
-      if (record.slot != nullptr) closing.abandon(record);
-      closing.finish(record, &Statistics::closes_failed);
-      return;
-    }
+    if (record.life.is_ended()) [[unlikely]]
+      return Closing{hold_}.due(record);
     CurrentBeat beat;
     if (record.slot != nullptr) beat = {.send_time = record.slot->send_time, .deadline = record.slot->deadline};
     const BeatRules& rules = record.rules->rules;

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: BSL-1.0
 // Two things that keep callbacks safe: the gate, which knows whether a thread is inside the engine and closes for good
-// at shutdown (G6), and the frame, which knows whether the calling thread is inside a callback, where nothing may wait
-// (G15). Read next: core.hpp.
+// at shutdown (G6), and the frame, which knows in whose callbacks the calling thread is. Read next: core.hpp.
+//
+// Who waits where. A stop, and a group's wait, wait in no callback at all, whoever's it is (G15): two callbacks that
+// stop each other's heartbeats are ordinary, and would wait for each other. The end of an engine or a monitor does not
+// wait inside one of its own callbacks, which it would be waiting for; in anybody else's it must, since what its
+// callbacks refer to may be gone as soon as the destructor has returned (G6).
 //
 // Ground rules: the count of entries and the closed bit are one atomic word, so that an entry is either counted before
 // the gate closed, and waited for, or refused. A closed gate becomes empty exactly once: refused entries are not
@@ -38,18 +42,37 @@ class CallbackGate {
   Atomic<std::uint64_t> word_{0};
 };
 
-/// How deep the calling thread is inside callbacks of any registry. Default visibility: plugins share it.
-__attribute__((visibility("default"))) inline thread_local int callback_depth = 0;
+class CallbackFrame;
 
-/// Stands around every call into user code.
+/// The calling thread's innermost frame; null outside callbacks. Default visibility: plugins share it.
+__attribute__((visibility("default"))) inline thread_local const CallbackFrame* innermost_frame = nullptr;
+
+/// Stands on the stack around every call into user code; a thread's frames are a list, from the inside out.
 class CallbackFrame {
  public:
-  CallbackFrame() noexcept { ++callback_depth; }
+  /// `owner`: whose callback it is; an address alone. REQUIRES: the owner's memory outlives the frame, so that no other
+  /// one's address is the same.
+  explicit CallbackFrame(const void* owner) noexcept : owner_{owner}, outer_{innermost_frame} {
+    innermost_frame = this;
+  }
   CallbackFrame(const CallbackFrame&) = delete;
   CallbackFrame& operator=(const CallbackFrame&) = delete;
-  ~CallbackFrame() { --callback_depth; }
+  ~CallbackFrame() { innermost_frame = outer_; }
 
-  [[nodiscard]] static bool is_inside() noexcept { return callback_depth > 0; }
+  /// In anybody's callback.
+  [[nodiscard]] static bool is_inside() noexcept { return innermost_frame != nullptr; }
+
+  /// In one of that owner's callbacks, however deep.
+  [[nodiscard]] static bool is_inside(const void* owner) noexcept {
+    const CallbackFrame* frame = innermost_frame;
+    while (frame != nullptr && frame->owner_ != owner)
+      frame = frame->outer_;
+    return frame != nullptr;
+  }
+
+ private:
+  const void* const owner_;
+  const CallbackFrame* const outer_;
 };
 
 }  // namespace heartbeat::detail

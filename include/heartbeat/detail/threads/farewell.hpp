@@ -5,11 +5,11 @@
 //
 //    open --(gates closed)--> closing --(last one out)--> quiet --(owner lets go)--> policies destroyed by the owner
 //                                |
-//                                +--(owner lets go in a callback)--> orphaned --(last one out)--> destroyed by that one
+//                                +--(owner lets go in its callback)-> orphaned --(last one out)--> destroyed by that
+//                                one
 #pragma once
 
 #include <chrono>
-#include <utility>
 
 #include <heartbeat/detail/threads/callback_gate.hpp>
 #include <heartbeat/detail/threads/threading.hpp>
@@ -27,10 +27,10 @@ class Farewell {
     return (before & orphaned) != 0;
   }
 
-  /// Nobody but the late answers' memory is needed any more. Outside callbacks it waits for the last one out, inside
-  /// nothing may wait (G15). True if the policies are the caller's to destroy.
-  [[nodiscard]] bool owner_lets_go() noexcept {
-    if (!CallbackFrame::is_inside()) bell_.wait([this] { return is_quiet(); });
+  /// Nobody but the late answers' memory is needed any more. Waits for the last one out, but not inside one of the
+  /// owner's callbacks, where that one is the caller. True if the policies are the caller's to destroy.
+  [[nodiscard]] bool owner_lets_go(const void* owner) noexcept {
+    if (!CallbackFrame::is_inside(owner)) bell_.wait([this] { return is_quiet(); });
     return (ending_.fetch_or(orphaned) & quiet) != 0;
   }
 
@@ -38,16 +38,6 @@ class Farewell {
   /// False if it is not quiet after `limit`.
   bool wait_until_quiet(std::chrono::nanoseconds limit) {
     return bell_.wait_for(limit, [this] { return is_quiet(); });
-  }
-
-  /// Whoever waits looks again.
-  void ring() noexcept {
-    bell_.ring([] {});
-  }
-  /// False if the condition does not hold after `limit`. Looked at whenever it rings.
-  template <class Done>
-  bool wait_for(std::chrono::nanoseconds limit, Done done) {
-    return bell_.wait_for(limit, std::move(done));
   }
 
  private:

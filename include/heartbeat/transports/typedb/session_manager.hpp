@@ -56,8 +56,8 @@ namespace heartbeat::typedb {
 ///
 /// Threading: any thread, but it is not destroyed inside one of its own callbacks. Its sessions may outlive it; they
 /// are closed then. Guarantees: a heartbeat runs only for a session that the server has granted, and its validity
-/// counts from before that was asked for (G9). A session is closed on the server at most once, after its last beat. No
-/// session ends unheard: it is closed, or `on_lost` is told.
+/// counts from before that was asked for (G9). A session is closed on the server once its last beat was answered or has
+/// timed out, and once more only where that failed (F15). No session ends unheard: it is closed, or `on_lost` is told.
 template <class Stub, Clock C = BootClock, class E = BasicThreadExecutor<C>>
 class BasicSessionManager {
   static_assert(
@@ -93,7 +93,9 @@ class BasicSessionManager {
   BasicSessionManager(const BasicSessionManager&) = delete;
   BasicSessionManager& operator=(const BasicSessionManager&) = delete;
 
-  /// As `shutdown(close_timeout)`.
+  /// As `shutdown(close_timeout)`, and waits until none of the user's callbacks runs any more: also inside a callback
+  /// of another manager or registry, so two that destroy each other's owners on two threads wait for each other for
+  /// ever.
   ~BasicSessionManager() { shutdown(options_.close_timeout); }
 
   /// Asks the server whether it speaks this protocol. Sessions may be opened without.

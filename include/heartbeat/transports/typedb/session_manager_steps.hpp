@@ -267,7 +267,12 @@ bool BasicSessionManager<Stub, C, E>::shutdown(Duration grace) {
     record = std::exchange(record->next, nullptr);
   }
   registry_.stop_all();
-  const bool is_idle = ledger_->wait_idle(grace);
+  const std::chrono::nanoseconds half{grace.count() / 2};
+  bool is_idle = ledger_->wait_idle(half);
+  if (!is_idle) {
+    shutdown_steps_of(registry_).hasten();  // closes do not wait for a beat that hangs
+    is_idle = ledger_->wait_idle(std::chrono::nanoseconds{grace} - half);
+  }
   if (!is_idle) in_a_hurry_.request_stop();
   const bool is_quiet = registry_.shutdown(is_idle ? grace : Duration{});
   ledger_->wait_unused();

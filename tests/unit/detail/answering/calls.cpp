@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 // The calls of a shard, without one: who points at whom, what holds a reference, and when a slot is free again.
 #include <cstdint>
+#include <deque>
 #include <set>
 #include <stop_token>
 #include <vector>
@@ -53,7 +54,7 @@ BOOST_AUTO_TEST_CASE(a_call_and_its_record_point_at_each_other_until_it_is_answe
 
 BOOST_AUTO_TEST_CASE(a_closing_records_call_is_a_close) {
   Subject subject;
-  subject.record.is_closing = true;
+  subject.record.close.begin(false);
 
   BOOST_TEST(subject.calls.take(subject.record, 7)->is_close);
 }
@@ -115,23 +116,32 @@ BOOST_AUTO_TEST_CASE(a_slot_that_has_answered_is_not_free_before_its_token_was_t
   BOOST_TEST(subject.calls.take(subject.record, 9) == &slot);
 }
 
-BOOST_AUTO_TEST_CASE(one_records_tokens_are_found_among_the_first_and_no_further) {
+BOOST_AUTO_TEST_CASE(all_of_one_records_tokens_are_found_among_however_many_others) {
   Subject subject;
-  KeyedRecord<int> other{2};
-  other.references.store(1);
-  (void)subject.call_with_token();
-  (void)subject.calls.abandon_and_cancel(subject.record);
-  for (int i = 0; i < 2; ++i) {
-    subject.calls.take(other, 8)->stop = std::stop_source{};
-    (void)subject.calls.abandon_and_cancel(other);
+  std::deque<KeyedRecord<int>> others;
+  const auto time_out = [&](Record& record) {
+    subject.calls.take(record, 8)->stop = std::stop_source{};
+    (void)subject.calls.abandon_and_cancel(record);
+  };
+  const auto count_of = [&](Record& record) {
+    int count = 0;
+    for (Firing firing; subject.calls.pop_cancelled_of(record, firing); ++count)
+      BOOST_TEST(firing.record == &record);
+    return count;
+  };
+  for (int i = 0; i < 1000; ++i) {
+    KeyedRecord<int>& other = others.emplace_back(int{i});
+    other.references.store(1);
+    other.generation = static_cast<std::uint64_t>(i % 300);  // some share the record's bucket, whatever the buckets
+    if (i % 400 == 0) time_out(subject.record);
+    time_out(other);
   }
-  Firing firing;
 
-  BOOST_TEST(!subject.calls.pop_cancelled_of(subject.record, 2, firing), "it is the third");
-  BOOST_TEST(subject.calls.pop_cancelled_of(subject.record, 3, firing));
-  BOOST_TEST(firing.record == &subject.record);
-  BOOST_TEST(!subject.calls.pop_cancelled_of(subject.record, 3, firing));
-  BOOST_TEST(subject.calls.pop_cancelled_of(other, 3, firing), "the others are still there");
+  BOOST_TEST(count_of(subject.record) == 3);
+
+  for (KeyedRecord<int>& other : others)
+    BOOST_TEST(count_of(other) == 1);
+  BOOST_TEST(!subject.calls.has_cancelled());
 }
 
 BOOST_AUTO_TEST_CASE(what_is_let_go_keeps_no_record_and_its_late_answer_finds_none) {
@@ -147,6 +157,18 @@ BOOST_AUTO_TEST_CASE(what_is_let_go_keeps_no_record_and_its_late_answer_finds_no
   BOOST_TEST(subject.calls.answered_late(slot) == nullptr);
 }
 
+// Whoever stopped it may be waiting on the only thread that would request the token.
+BOOST_AUTO_TEST_CASE(a_call_that_is_cancelled_after_the_end_keeps_nobody_waiting) {
+  Subject subject;
+  (void)subject.call_with_token();
+  subject.record.close.begin(true);
+
+  BOOST_TEST(subject.calls.abandon_and_cancel(subject.record));
+
+  BOOST_TEST(!subject.record.is_busy());
+  BOOST_TEST(!subject.calls.pop_cancelled().is_waited_for);
+}
+
 BOOST_AUTO_TEST_CASE(closes_are_counted_while_they_are_under_way) {
   Calls calls;
   BOOST_TEST(calls.takes_closes());
@@ -157,6 +179,9 @@ BOOST_AUTO_TEST_CASE(closes_are_counted_while_they_are_under_way) {
   BOOST_TEST(calls.open_closes() == 1u);
   calls.take_closes(false);
   BOOST_TEST(!calls.takes_closes());
+  BOOST_TEST(calls.repeats_closes());
+  calls.end_repeats();
+  BOOST_TEST(!calls.repeats_closes());
 }
 
 BOOST_AUTO_TEST_SUITE_END()

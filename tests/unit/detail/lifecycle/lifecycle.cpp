@@ -46,14 +46,14 @@ BOOST_AUTO_TEST_CASE(a_start_waits_for_its_first_beat) {
   BOOST_TEST(subject.armed_at() == 7 * s);
 }
 
-BOOST_AUTO_TEST_CASE(a_start_behind_an_open_close_is_held_and_armed_for_its_validity_alone) {
+BOOST_AUTO_TEST_CASE(a_start_behind_an_open_close_is_held_and_armed_for_nothing) {
   Subject subject;
 
   const Action action = subject.start(0, true);
 
   BOOST_TEST(action == tells({EventKind::started}));
   check_state(subject, State::held);
-  BOOST_TEST(subject.armed_at() == limit);
+  BOOST_TEST(subject.armed() == tick_never);
 }
 
 // --- the old close is over
@@ -62,10 +62,11 @@ BOOST_AUTO_TEST_CASE(held_told_that_the_old_close_is_over_waits_for_its_beat) {
   Subject subject;
   subject.bring_to(State::held);
 
-  subject.life.release_hold();
+  subject.release_hold(40 * s);
 
   check_state(subject, State::waiting);
-  BOOST_TEST(subject.due(8 * s) == sends());
+  BOOST_TEST(!subject.life.valid_until(), "what was granted may have been closed meanwhile");
+  BOOST_TEST(subject.due(40 * s) == sends(), "its patience counts from now on");
 }
 
 BOOST_AUTO_TEST_CASE(every_other_state_told_that_a_close_is_over_stays) {
@@ -73,10 +74,20 @@ BOOST_AUTO_TEST_CASE(every_other_state_told_that_a_close_is_over_stays) {
     Subject subject;
     subject.bring_to(state);
 
-    subject.life.release_hold();
+    subject.release_hold(0);
 
     check_state(subject, state);
   }
+}
+
+BOOST_AUTO_TEST_CASE(a_grant_that_is_not_trusted_leaves_the_patience_and_nothing_to_rely_on) {
+  Subject subject;
+  (void)subject.start_granted(10 * s, 5 * s);
+
+  subject.life.distrust_grant();
+
+  BOOST_TEST(!subject.life.valid_until());
+  BOOST_TEST((subject.due(5 * s + limit).reason == EndReason::stalled));
 }
 
 // --- the next beat is due

@@ -49,6 +49,8 @@ class Subject {
     return life.start(at(now), rules, granted, hold, random);
   }
 
+  void release_hold(Instant now) { life.release_hold(at(now), rules, random); }
+
   Action due(Instant now) { return life.due(at(now), rules, beat, last_progress, random); }
   Action due_after_gap(Instant now) { return life.due(after_gap(now), rules, beat, last_progress, random); }
   Action waited_out(Instant now) { return life.waited_out(at(now), rules); }

@@ -85,10 +85,13 @@ BOOST_AUTO_TEST_CASE(validity_counts_from_the_send_of_the_latest_acknowledged_be
 BOOST_AUTO_TEST_CASE(the_end_of_validity_is_rounded_down_to_a_tick_and_a_send_up) {
   Subject subject;
   subject.rules.interval = 5 * s + 1;
-  (void)subject.start_granted(0, 0, true);
+  subject.rules.first_now = false;
+  (void)subject.start_granted(0, 0);
   BOOST_TEST(!subject.due(29 * s - 1).end);
   Subject late;
-  (void)late.start_granted(0, ms - 1, true);  // valid until 29.000999999 s
+  (void)late.start_granted(0, ms - 1);  // valid until 29.000999999 s
+  late.send(0);
+  late.beat.deadline = instant_never;
 
   BOOST_TEST(late.armed() == 29'000);
   BOOST_TEST(late.due(29 * s).end);

@@ -81,7 +81,7 @@ BOOST_AUTO_TEST_CASE(generations_of_different_shards_differ) {
     {
       const MutexLock lock{shard.mutex()};
       const Hold hold = shard.hold(start_time, effects);
-      Starting{hold}.insert(*record, plain_rules(), {});
+      Starting{hold}.insert(*record, plain_rules(), {}, {});
       generations.push_back(record->generation);
       Ending{hold}.end(*record, EndReason::stopped);
       effects.drop(*record);
@@ -381,12 +381,12 @@ BOOST_AUTO_TEST_CASE(members_of_a_batch_that_threw_come_again_in_smaller_ones) {
     BOOST_REQUIRE_EQUAL(claims.size(), 1u);
     subject.ticket(claims[0]).answer(BeatResult::failed({}));
     subject.initiated(claims[0], true);
-    BOOST_TEST(handle->batch_class == expected);
+    BOOST_TEST(+handle->batch_class == expected);
   }
 
   subject.send(subject.core->time + 3 * s)[0]->answer(BeatResult::acknowledged());
 
-  BOOST_TEST(handle->batch_class == 0);
+  BOOST_TEST(+handle->batch_class == 0);
 }
 
 // --- the beat's token
@@ -608,9 +608,9 @@ BOOST_AUTO_TEST_CASE(an_end_that_closes_frees_the_key_and_holds_its_next_generat
   subject.stop(*old);
   BOOST_TEST(subject.find(7) == nullptr);
 
+  const auto closes = subject.claim();
   const RecordReference young = subject.start(7, closing_rules());
   BOOST_CHECK(young->life.state() == State::held);
-  const auto closes = subject.claim();
   BOOST_REQUIRE_EQUAL(closes.size(), 1u);
   BOOST_TEST(closes[0].is_close);
   BOOST_TEST(closes[0].record == old.get());
@@ -623,16 +623,16 @@ BOOST_AUTO_TEST_CASE(an_end_that_closes_frees_the_key_and_holds_its_next_generat
   BOOST_TEST(subject.send(start_time).size() == 1u);
 }
 
-BOOST_AUTO_TEST_CASE(a_close_that_is_not_answered_is_given_up_after_the_beat_timeout) {
+BOOST_AUTO_TEST_CASE(a_close_that_is_not_answered_holds_until_the_beat_timeout_and_is_not_repeated_after_a_start) {
   ShardSubject subject{{.has_close = true}};
   const RecordReference old = subject.start(7, closing_rules());
   subject.stop(*old);
-  const RecordReference young = subject.start(7, closing_rules());
   subject.send(start_time);
+  const RecordReference young = subject.start(7, closing_rules());
 
   subject.turn(start_time + 5 * s);
 
-  BOOST_TEST(subject.statistics().closes_failed == 1u);
+  BOOST_TEST(subject.statistics().closes_failed == 0u, "it rests");
   BOOST_CHECK(young->life.state() != State::held);
   subject.tickets[0]->answer(BeatResult::acknowledged());
   BOOST_TEST(subject.statistics().late_answers == 1u);

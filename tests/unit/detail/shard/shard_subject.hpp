@@ -14,6 +14,7 @@
 #include <vector>
 
 #include <heartbeat/detail/shard/core.hpp>
+#include <heartbeat/detail/shard/last_closes.hpp>
 
 #include "../lifecycle/lifecycle_subject.hpp"
 
@@ -46,6 +47,7 @@ class RecordingCore final : public Core {
     home.unpin();
   }
   bool stop(Record&, bool) noexcept override { return ++stops == 1; }
+  bool wait_for_close(Record&, Duration) noexcept override { return true; }
   void progress(Record&) noexcept override { ++progresses; }
   void gate_emptied() noexcept override { ++emptied; }
 
@@ -108,7 +110,9 @@ class ShardSubject {
   RecordReference insert(std::unique_ptr<KeyedRecord<int>> record, BeatRules rules = plain_rules(),
                          std::optional<Instant> granted = {}) {
     with_effects([&](Effects& effects) HEARTBEAT_REQUIRES(shard.mutex()) {
-      Starting{shard.hold(core->time, effects)}.insert(*record, rules, granted);
+      const Hold hold = shard.hold(core->time, effects);
+      const Starting starting{hold};
+      starting.insert(*record, rules, granted, starting.holders_of(*record));
     });
     return RecordReference{record.release()};
   }
@@ -273,8 +277,9 @@ class ShardSubject {
     for (Record* record : running)
       end(*record, EndReason::shut_down);
     for (std::uint64_t cursor = 0; cursor != KeyIndex<Record>::visit_end;) {
-      with_effects([&](Effects& effects)
-                       HEARTBEAT_REQUIRES(shard.mutex()) { Closing{shard.hold(core->time, effects)}.give_up(cursor); });
+      with_effects([&](Effects& effects) HEARTBEAT_REQUIRES(shard.mutex()) {
+        LastCloses{shard.hold(core->time, effects)}.give_up(cursor);
+      });
     }
     fire();
     with_effects([&](Effects& effects) HEARTBEAT_REQUIRES(shard.mutex()) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 // The gate counts who is inside and, once closed, lets nobody in and says once that it is empty; the frame knows
-// whether the calling thread is inside a callback.
+// in whose callbacks the calling thread is.
 #include <atomic>
 #include <thread>
 #include <vector>
@@ -88,24 +88,45 @@ BOOST_AUTO_TEST_CASE(of_many_threads_exactly_one_empties_the_gate_and_nobody_is_
 }
 
 BOOST_AUTO_TEST_CASE(a_frame_marks_the_calling_thread_alone) {
+  int owner = 0;
   BOOST_TEST(!CallbackFrame::is_inside());
-  const CallbackFrame frame;
+  const CallbackFrame frame{&owner};
   bool other_inside = true;
 
-  std::thread{[&] { other_inside = CallbackFrame::is_inside(); }}.join();
+  std::thread{[&] { other_inside = CallbackFrame::is_inside() || CallbackFrame::is_inside(&owner); }}.join();
 
   BOOST_TEST(CallbackFrame::is_inside());
   BOOST_TEST(!other_inside);
 }
 
 BOOST_AUTO_TEST_CASE(frames_nest) {
+  int owner = 0;
   {
-    const CallbackFrame outer;
-    { const CallbackFrame inner; }
+    const CallbackFrame outer{&owner};
+    { const CallbackFrame inner{&owner}; }
     BOOST_TEST(CallbackFrame::is_inside());
+    BOOST_TEST(CallbackFrame::is_inside(&owner));
   }
 
   BOOST_TEST(!CallbackFrame::is_inside());
+  BOOST_TEST(!CallbackFrame::is_inside(&owner));
+}
+
+BOOST_AUTO_TEST_CASE(a_frame_is_its_owners_alone_however_deep_it_lies) {
+  int one = 0;
+  int other = 0;
+  int nobody = 0;
+  const CallbackFrame of_one{&one};
+  BOOST_TEST(!CallbackFrame::is_inside(&other));
+  {
+    const CallbackFrame of_other{&other};
+
+    BOOST_TEST(CallbackFrame::is_inside(&one));
+    BOOST_TEST(CallbackFrame::is_inside(&other));
+    BOOST_TEST(!CallbackFrame::is_inside(&nobody));
+  }
+  BOOST_TEST(CallbackFrame::is_inside(&one));
+  BOOST_TEST(!CallbackFrame::is_inside(&other));
 }
 
 BOOST_AUTO_TEST_SUITE_END()
