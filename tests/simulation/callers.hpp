@@ -399,7 +399,7 @@ inline void World::shut_down(Duration grace) {
   const bool is_quiet = subject_->shutdown(grace);
   --waiting_;
   look_at_all();
-  if (!is_first) return;
+  if (!is_first) return model_.gave_up_closes();  // perhaps inside one that goes on
   model_.was_shut_down(is_quiet && grace > Duration{0s}, depth_ == 0 && has_time_for_closes(grace), now());
   if (is_quiet && depth_ == 0) {
     for (const int owner : unfinished_)

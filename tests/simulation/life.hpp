@@ -50,6 +50,7 @@ struct Life : model::Life {
   bool is_closed_unseen = false;             // before anybody saw that it had ended
   bool is_replaced = false;                  // another heartbeat goes on with its session
   bool is_close_unsure = false;              // who has ended it, and so whether a close follows
+  bool was_stuck_at_shutdown = false;        // so many calls unanswered that no close is repeated
   int parent = -1;                           // among the world's
   int group = -1;                            // the same
   bool is_end_unseen = false;                // it must have ended, and only its event will say why

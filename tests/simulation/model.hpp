@@ -64,6 +64,8 @@ class Model final : public model::Observer {
   void shut_down(bool inside, Time waits_until, Time now);
   /// It has returned, and whether it had time for whatever was left.
   void was_shut_down(bool said_true, bool had_time, Time now);
+  /// Another shutdown has returned, also inside the first one: what was on its way is given up.
+  void gave_up_closes();
   /// A wait for the close of the key's last heartbeat has returned.
   void waited(int id, bool said_true, Time now);
 
@@ -259,8 +261,10 @@ inline void Model::shut_down(bool inside, Time waits_until, Time now) {
   for (Life& life : lives_)
     life.may_be_shut_down = true;
   for (const auto& [id, lives] : closing_) {
-    for (Life* life : lives)
+    for (Life* life : lives) {
       life->close.shutdown_begins(waits_until_, now);
+      life->was_stuck_at_shutdown = life->was_stuck_at_shutdown || life->unanswered() > life->options.attempts;
+    }
   }
 }
 
@@ -273,11 +277,18 @@ inline void Model::was_shut_down(bool said_true, bool had_time, Time now) {
         if (said_true) object("F15", life, now, "a shutdown says that all is done, and a close was never sent");
         if (had_time && !plan_.is_limited()) object("F15", life, now, "a shutdown had time for a close, and sent none");
       }
-      if (had_time && !plan_.is_limited() && close.is_forgotten(life->unanswered() > life->options.attempts)) {
+      if (had_time && !plan_.is_limited() && !is_shutdown_over_ && close.is_forgotten(life->was_stuck_at_shutdown)) {
         object("F15", life, now, "a shutdown had time to repeat a close that had failed, and did not");
       }
-      close.shutdown_is_over();
     }
+  }
+  gave_up_closes();
+}
+
+inline void Model::gave_up_closes() {
+  for (const auto& [id, lives] : closing_) {
+    for (Life* life : lives)
+      life->close.shutdown_is_over();
   }
   is_shutdown_over_ = true;
 }
