@@ -300,7 +300,8 @@ inline void Model::waited(int id, bool said_true, Time now) {
     return;
   }
   Life& last = *found->second.back();
-  if (said_true && last.close.is_open(now) && !last.is_close_unsure && !is_shut_down_) {
+  const Time rounded = now + last.close.terms.tick;  // the end of waiting for a place is rounded down
+  if (said_true && last.close.is_open(rounded) && !last.is_close_unsure && !is_shut_down_) {
     object("F15", &last, now, "a wait for the close of its key says that it is closed; nobody confirmed that");
   }
   // Another one, of longer ago, may still be in doubt: then it says no for that one.
