@@ -41,6 +41,8 @@ class CloseStanding {
     has_followed_ = true;
   }
   void beat_over() noexcept { at_ = At::waiting; }
+  /// The beat that it waits for was claimed, and is not sent after all.
+  void beat_withdrawn() noexcept { was_behind_ = false; }
   void sent() noexcept { at_ = At::sent; }
   void confirmed() noexcept { at_ = At::confirmed; }
   /// It was answered with an error, could not be sent, or `has_timed_out`: it rests until it is repeated.

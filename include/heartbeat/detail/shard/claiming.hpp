@@ -82,6 +82,7 @@ class Claiming {
 
   /// The call was not made: the heartbeat had ended since it was claimed, or there was no memory for the call.
   void withdraw(const Claim& claim) const noexcept {
+    claim.record->close.beat_withdrawn();
     const Answering answering{hold_};
     const std::uint64_t late_answers = hold_.parts.counters.late_answers;
     if (claim.slot->serial == claim.serial) {

@@ -50,6 +50,16 @@ BOOST_AUTO_TEST_CASE(it_waits_for_its_beat_if_one_is_in_flight) {
   BOOST_TEST(!close.is_on_its_way());
 }
 
+BOOST_AUTO_TEST_CASE(a_beat_that_was_not_sent_after_all_gives_it_no_more_time) {
+  CloseStanding close;
+  close.begin(true);
+
+  close.beat_withdrawn();
+
+  BOOST_TEST(!close.was_behind());
+  BOOST_CHECK(close.at() == At::behind_beat);
+}
+
 BOOST_AUTO_TEST_CASE(the_first_one_takes_the_key_while_it_is_on_its_way) {
   CloseStanding close = sent();
   BOOST_TEST(close.is_on_its_way());
