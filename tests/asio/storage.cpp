@@ -27,6 +27,10 @@ thread_local bool has_no_memory = false;
   if (memory == nullptr) throw std::bad_alloc{};
   return memory;
 }
+[[gnu::noinline]] void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
+  ++count;
+  return has_no_memory ? nullptr : std::malloc(size == 0 ? 1 : size);
+}
 [[gnu::noinline]] void operator delete(void* memory) noexcept {
   std::free(memory);
 }
