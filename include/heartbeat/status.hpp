@@ -15,7 +15,7 @@ namespace heartbeat {
 
 /// What a running heartbeat is doing.
 enum class HeartbeatState : std::uint8_t {
-  held,       ///< waits until the server has closed the same key's previous session
+  held,       ///< of `PerClient`: its client waits for the close of the client's previous heartbeat
   waiting,    ///< for the time of its next beat
   ready,      ///< its beat is due
   in_flight,  ///< its answer is being waited for

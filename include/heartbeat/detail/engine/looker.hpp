@@ -23,29 +23,18 @@ class Looker {
   /// The running heartbeat of a key, or of what hashes and compares as one; empty if there is none of that generation.
   template <class Name>
   [[nodiscard]] RecordReference find(const Name& key, std::uint64_t generation) const {
-    const std::uint64_t hash = Random::mix(std::hash<Key>{}(key));
-    Shard& home = engine_.shard_of(hash);
-    Effects effects;
-    const MutexLock lock{home.mutex()};
-    const Hold hold = home.hold(effects);
-    Record* const found =
-        Starting{hold}.find_running(static_cast<std::uint32_t>(hash >> 32), [&](const Record& record) {
-          return key_of<Key>(record) == key &&
-                 (generation == Engine::any_generation || generation == record.generation);
-        });
-    return found == nullptr ? RecordReference{} : RecordReference::to(*found);
+    return found(key, [&](const Starting& starting, std::uint32_t hash) {
+      return starting.find_running(hash, [&](const Record& record) {
+        return key_of<Key>(record) == key && (generation == Engine::any_generation || generation == record.generation);
+      });
+    });
   }
 
   /// The heartbeat of a key that has ended, and whose close is not over or in doubt; empty if there is none.
   [[nodiscard]] RecordReference find_closing(const Key& key) const {
-    const std::uint64_t hash = Random::mix(std::hash<Key>{}(key));
-    Shard& home = engine_.shard_of(hash);
-    Effects effects;
-    const MutexLock lock{home.mutex()};
-    const Hold hold = home.hold(effects);
-    Record* const found = Starting{hold}.find_closing(static_cast<std::uint32_t>(hash >> 32),
-                                                      [&](const Record& record) { return key_of<Key>(record) == key; });
-    return found == nullptr ? RecordReference{} : RecordReference::to(*found);
+    return found(key, [&](const Starting& starting, std::uint32_t hash) {
+      return starting.find_closing(hash, [&](const Record& record) { return key_of<Key>(record) == key; });
+    });
   }
 
   /// Calls `fn(Record&)` for each running one, outside the lock.
@@ -106,6 +95,18 @@ class Looker {
   }
 
  private:
+  // What `find(const Starting&, hash)` finds where the key lives, under the lock.
+  template <class Name, class Find>
+  [[nodiscard]] RecordReference found(const Name& key, Find find) const {
+    const std::uint64_t hash = Random::mix(std::hash<Key>{}(key));
+    Shard& home = engine_.shard_of(hash);
+    Effects effects;
+    const MutexLock lock{home.mutex()};
+    const Hold hold = home.hold(effects);
+    Record* const record = find(Starting{hold}, static_cast<std::uint32_t>(hash >> 32));
+    return record == nullptr ? RecordReference{} : RecordReference::to(*record);
+  }
+
   // Up to a slice of what is due; true if there is more.
   [[nodiscard]] bool sweep_slice(Shard& home, std::vector<Record*>& stalled) const {
     const Instant at = engine_.now();

@@ -115,12 +115,12 @@ class Closing {
 
   // --- at a shutdown
 
-  /// It is to be sent now, if it rests, and if it waits for a beat, not to wait any longer.
+  /// It is to be sent now. REQUIRES: it waits for a beat in flight, or rests and may be repeated.
   void hasten(Record& record) const noexcept {
-    if (record.close.at() == At::behind_beat && record.slot != nullptr) {
+    if (record.close.at() == At::behind_beat) {
       Abandoning{hold_}.abandon(record);
       beat_over(record);
-    } else if (record.close.at() == At::resting && may_repeat(record)) {
+    } else {
       record.close.repeat();
       file(record);
     }

@@ -8,11 +8,12 @@
 // the lock is free is collected in Effects. The lock is a leaf but for a parent link's, which may be taken inside it.
 //
 // Where a record's hook is:
-//   timetable    held, waiting, sending, in_flight, and a close call in flight: the next tick at which something may be
-//                due
+//   timetable    waiting, sending, in_flight; a close that waits for its beat, is in flight, rests or is in doubt: the
+//                next tick at which something may be due
 //   departures   ready, and closes that wait to be sent: in the order of valid until; at that tick waiting is over
-//   nowhere      ended
-// Where a record is besides: in the roster until it ends, or until its close is over; in the news while it has some.
+//   nowhere      held, and ended without a close
+// Where a record is besides: in the roster until it ends, or until its close is over and not in doubt; in the news
+// while it has some.
 #pragma once
 
 #include <cstddef>
