@@ -8,7 +8,7 @@
 #include <span>
 #include <vector>
 
-#include <heartbeat/detail/shard/performing.hpp>
+#include <heartbeat/detail/shard/waiting.hpp>
 
 namespace heartbeat::detail {
 
@@ -78,7 +78,7 @@ class Turning {
     CurrentBeat beat;
     if (record.slot != nullptr) beat = {.send_time = record.slot->send_time, .deadline = record.slot->deadline};
     const BeatRules& rules = record.rules->rules;
-    if (was_ready && parts.departures.is_short()) ++parts.counters.starved;
+    if (was_ready && parts.departures.is_short()) Waiting{hold_}.in_vain(record);
     const Action action = was_ready
                               ? record.life.waited_out(hold_.moment(), rules)
                               : record.life.due(hold_.moment(), rules, beat, record.last_progress(), parts.random);
