@@ -83,7 +83,7 @@ class Claiming {
     record.is_calling = false;
     if (claim.is_blocking) hold_.effects.give_back(claim.is_again);
     if (!claim.is_close) record.life.initiated();
-    if (record.life.is_ended()) Closing{hold_}.beat_over(record);
+    if (record.life.is_ended()) Closing{hold_}.call_over(record);
     hold_.effects.drop(record);
   }
 
