@@ -23,7 +23,7 @@ enum class EventKind : std::uint8_t {
   lapsed,        ///< valid until has passed and the heartbeat goes on (`OnStall::keep_beating`)
   time_gap,      ///< the process was away; the end of a lapsed session waits for one fresh beat
   withheld,      ///< no beat was sent, because the owner showed no progress
-  overloaded,    ///< a limit of the registry made its beat wait; told for one heartbeat of many that wait
+  overloaded,    ///< a limit of the registry makes its beat wait, `error` says which; told for one of many that wait
   acknowledged,  ///< a beat was acknowledged
   recovered,     ///< the first acknowledgement after jeopardy, a lapse or a gap
   ended,         ///< the one end

@@ -127,11 +127,14 @@ struct RegistryOptions {
 
   /// How many beats and closes may be in flight at once, so that a slow server cannot eat memory. What waits for its
   /// turn is sent nearest to valid until first (exactly so within a shard); repeated attempts and closes get at most
-  /// half. `Statistics::starved` counts what had to wait, and `EventKind::overloaded` says so. Greater than zero.
+  /// half. `Statistics::starved` counts what had to wait, `EventKind::overloaded` says so and for what, and who ends
+  /// waiting ends with that as its error. With a blocking transport no more than the threads of the executor's pool
+  /// less two (for stop callbacks and events): `Statistics::in_flight_limit` tells. Greater than zero.
   std::size_t max_in_flight = 65'536;
 
-  /// How many beats and closes are sent in a second, on average, with bursts of up to a tenth of a second; repeated
-  /// attempts and closes get at most half. Unset: no limit. 1 to 1,000,000,000.
+  /// How many beats and closes the registry sends in a second, on average, with bursts of up to a tenth of a second;
+  /// repeated attempts and closes get at most half. Of several shards with something to send each gets its turn.
+  /// Unset: no limit. 1 to 1,000,000,000.
   std::optional<std::uint32_t> max_sends_per_second = {};
 
   /// How long the registry's destructor takes to have closes sent and answered. Not negative.
