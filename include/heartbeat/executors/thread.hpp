@@ -29,10 +29,11 @@ struct ThreadExecutorOptions {
   /// Of the engine: they never block.
   std::size_t threads = 1;
 
-  /// The most for blocking transports, stop callbacks and the event sink. Two of them are always there; the others are
-  /// made when works wait, and end after 10 s without any. The number is how many calls may hang at once, in a server
-  /// that is dead, and all others still have a thread: the sessions of that server, if there are fewer, or so many of
-  /// their calls as start within one beat timeout.
+  /// The most for blocking transports, stop callbacks and the event sink. Two are always there; more are made while
+  /// works wait that nobody takes, and end after 10 s with nothing to do. Each call to a server that does not answer
+  /// holds one until it returns; when all are held, the calls to other servers wait. So this should be as many as can
+  /// hang at once, and two more, which a registry keeps for tokens and events. Those that are never needed cost
+  /// nothing.
   std::size_t blocking_threads = 256;
 };
 
