@@ -56,9 +56,9 @@ struct StandardThreads {
 /// work is posted, none while another could take the work, and there is always somebody to make the next one. It waits
 /// before it does: quick works, be they many, are taken by those who come back, and a thread for each would cost more
 /// than the works. If not all that waited was taken within that time, the queue stands: the threads block, or are too
-/// few. While none of them comes back, the free thread stops waiting: each makes the next one at once. So calls to a
-/// dead server, however many, grow the pool in the time that it takes to make the threads; calls that return make one
-/// a millisecond, and works of microseconds next to none.
+/// few. One is made then, and as long as none of them comes back, two after another millisecond, then four, and so on,
+/// each by the one before. So calls to a dead server have a thread each after some milliseconds, however many they are;
+/// calls that return make one a millisecond, and works of microseconds next to none.
 ///
 /// Sleepers are woken last in, first out, so that those too many sleep on until they end. A few are kept, and made by
 /// `start`: they sleep without a limit, as the last free one does, and with nothing to do nobody else is left.
@@ -155,7 +155,10 @@ class BlockingPool : public std::enable_shared_from_this<BlockingPool<MakeThread
       lock.unlock();
       work->run();
       lock.lock();
-      if (free_ > 0) is_standing_ = false;
+      if (free_ > 0) {
+        to_make_ = 0;
+        next_to_make_ = 1;
+      }
       ++free_;
     }
     if (stopping_) return;
@@ -171,9 +174,11 @@ class BlockingPool : public std::enable_shared_from_this<BlockingPool<MakeThread
         if (!sleep(lock) && may_leave()) return nullptr;
       } else if (free_ > 1 || size_ == limit_) {
         return take();
-      } else if (is_standing_ || !others_take_all(lock)) {
-        is_standing_ = true;
+      } else if (to_make_ > 0) {
         if (!try_add_thread(lock) && !queue_.empty()) return take();
+      } else if (!others_take_all(lock)) {
+        to_make_ = next_to_make_;
+        next_to_make_ *= 2;
       }
     }
     return nullptr;
@@ -234,6 +239,7 @@ class BlockingPool : public std::enable_shared_from_this<BlockingPool<MakeThread
   bool try_add_thread(std::unique_lock<std::mutex>& lock) noexcept {
     try {
       add_thread(lock);
+      if (to_make_ > 0) --to_make_;
       return true;
     } catch (...) {
       return false;
@@ -278,7 +284,8 @@ class BlockingPool : public std::enable_shared_from_this<BlockingPool<MakeThread
   std::size_t size_ = 0;              // threads that have not ended, with the one being made
   std::size_t free_ = 0;              // of these, such as run no work
   bool is_making_ = false;            // one at a time
-  bool is_standing_ = false;          // works waited too long, and no thread has come back since to a free one
+  std::size_t to_make_ = 0;           // threads, without waiting again
+  std::size_t next_to_make_ = 1;      // ... if works wait too long again, and no thread comes back to a free one
   bool stopping_ = false;
 };
 

@@ -7,7 +7,6 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
-#include <filesystem>
 #include <fstream>
 #include <functional>
 #include <memory>
@@ -87,6 +86,8 @@ struct Maker {
     std::atomic<std::size_t> living{0};
     std::mutex mutex;
     std::function<void()> on_make = [] {};  // mutex
+    std::vector<pid_t> ids;                 // mutex: of all that were made, once they run
+    std::atomic<int> yields_once_made{0};
   };
 
   void on_make(std::function<void()> fn) const {
@@ -109,13 +110,20 @@ struct Maker {
     }
     ++counts->living;
     ++counts->made;
-    return std::thread{[held = counts, body = std::forward<Body>(body)]() mutable {
+    std::thread made{[held = counts, body = std::forward<Body>(body)]() mutable {
+      {
+        const std::lock_guard lock{held->mutex};
+        held->ids.push_back(::gettid());
+      }
       {
         const auto run = std::move(body);
         run();
       }
       --held->living;
     }};
+    for (int i = 0; i < counts->yields_once_made; ++i)
+      std::this_thread::yield();
+    return made;
   }
 
   std::shared_ptr<Counts> counts = std::make_shared<Counts>();
@@ -244,7 +252,24 @@ BOOST_AUTO_TEST_CASE(at_the_limit_a_work_runs_once_another_returns) {
   staying.leave.raise();
 }
 
-BOOST_AUTO_TEST_CASE(works_that_are_taken_in_time_by_those_who_come_back_make_no_thread) {
+BOOST_AUTO_TEST_CASE(a_work_that_may_still_be_taken_by_one_who_comes_back_makes_no_thread) {
+  Blocked one{1}, other{1};
+  Desk desk{256, {.standing = 1h}};
+  desk.pool->start();
+  one.post_to(*desk.pool);
+  BOOST_TEST_REQUIRE(one.arrived.wait());
+
+  other.post_to(*desk.pool);
+  for (int i = 0; i < 1'000; ++i)
+    std::this_thread::yield();  // the free thread looks
+  one.leave.raise();
+
+  BOOST_TEST(other.arrived.wait());
+  BOOST_TEST(desk.maker.counts->made == 2u);
+  other.leave.raise();
+}
+
+BOOST_AUTO_TEST_CASE(quick_works_make_no_thread_however_many_they_are) {
   constexpr std::size_t count = 10'000;
   PoolSignal done;
   std::vector<std::unique_ptr<PoolWork>> works(count);
@@ -260,11 +285,11 @@ BOOST_AUTO_TEST_CASE(works_that_are_taken_in_time_by_those_who_come_back_make_no
   BOOST_TEST(desk.maker.counts->made == 2u);
 }
 
-// If each waited before it made the next, they would take longer than this waits.
-BOOST_AUTO_TEST_CASE(while_no_thread_comes_back_each_makes_the_next_at_once) {
+// If each waited before it made the next, they would take longer than the test waits.
+BOOST_AUTO_TEST_CASE(while_no_thread_comes_back_more_are_made_after_each_wait) {
   constexpr std::size_t limit = 256;
   Blocked works{limit};
-  Desk desk{limit, {.standing = 300ms}};
+  Desk desk{limit, {.standing = 250ms}};
   desk.pool->start();
 
   works.post_to(*desk.pool);
@@ -300,7 +325,7 @@ BOOST_AUTO_TEST_CASE(a_little_work_does_not_keep_the_threads_that_are_too_many) 
   PoolSignal done;
   PoolWork little{[&] { done.raise(); }};
   Blocked works{limit};
-  Desk desk{limit, {.standing = 0ns, .idle = 50ms}};
+  Desk desk{limit, {.standing = 0ns, .idle = 500ms}};
   desk.pool->start();
   works.post_to(*desk.pool);
   BOOST_TEST_REQUIRE(works.arrived.wait(limit));
@@ -313,18 +338,17 @@ BOOST_AUTO_TEST_CASE(a_little_work_does_not_keep_the_threads_that_are_too_many) 
     return desk.pool->size() <= 3;  // the two that it keeps, and one that was made for the work of a moment
   };
 
-  BOOST_TEST(eventually(
-      "few threads", has_shrunk, [&] { return std::to_string(desk.pool->size()); }, 10s));
+  BOOST_TEST(eventually("few threads", has_shrunk, [&] { return std::to_string(desk.pool->size()); }));
 }
 
-// How often the other threads of the program have gone to sleep.
-std::string sleeps_of_others() {
+// How often the pool's threads have gone to sleep.
+std::string sleeps(const Maker& maker) {
+  const std::lock_guard lock{maker.counts->mutex};
   std::string all;
-  for (const auto& task : std::filesystem::directory_iterator{"/proc/self/task"}) {
-    if (task.path().filename() == std::to_string(::gettid())) continue;
-    std::ifstream status{task.path() / "status"};
+  for (const pid_t id : maker.counts->ids) {
+    std::ifstream status{"/proc/self/task/" + std::to_string(id) + "/status"};
     for (std::string line; std::getline(status, line);) {
-      if (line.starts_with("voluntary_ctxt_switches")) all += task.path().filename().string() + ": " + line + "; ";
+      if (line.starts_with("voluntary_ctxt_switches")) all += std::to_string(id) + ": " + line + "; ";
     }
   }
   return all;
@@ -340,14 +364,16 @@ BOOST_AUTO_TEST_CASE(with_nothing_to_do_those_that_are_kept_sleep_on) {
   works.leave.raise();
   BOOST_TEST_REQUIRE(desk.shrinks_to(2));
 
-  const auto is_asleep = [] {
-    const std::string before = sleeps_of_others();
+  int in_a_row = 0;
+  const auto are_asleep = [&] {
+    const std::string before = sleeps(desk.maker);
     for (int i = 0; i < 10'000; ++i)
       std::this_thread::yield();
-    return sleeps_of_others() == before;
+    in_a_row = sleeps(desk.maker) == before ? in_a_row + 1 : 0;
+    return in_a_row == 20;
   };
 
-  BOOST_TEST(eventually("all asleep", is_asleep, sleeps_of_others, 10s));
+  BOOST_TEST(eventually("all asleep for a while", are_asleep, [&] { return sleeps(desk.maker); }));
 }
 
 // The running works are let go by the drop of those that wait behind them.
@@ -439,13 +465,37 @@ BOOST_AUTO_TEST_CASE(a_thread_that_is_being_made_while_the_pool_ends_is_joined_t
   WorkQueue rest;
   desk.pool->stop(rest);
   rest.drop_all();
-  stopped.raise();
-  works.leave.raise();
+  std::thread later{[&] {
+    for (int i = 0; i < 1'000; ++i)
+      std::this_thread::yield();  // join has begun
+    stopped.raise();
+    works.leave.raise();
+  }};
   desk.pool->join();
+  later.join();
 
   BOOST_TEST(was_stopped);
   BOOST_TEST(desk.maker.counts->made == 3u);
   BOOST_TEST(desk.maker.counts->living == 0u);
+}
+
+// A thread may have run a work, and slept long enough to end, before its maker has come to file it.
+BOOST_AUTO_TEST_CASE(a_thread_does_not_end_before_it_is_filed) {
+  constexpr std::size_t limit = 4;
+  Desk desk{limit, {.standing = 0ns, .idle = 1us}};
+  desk.pool->start();
+  desk.maker.counts->yields_once_made = 1'000;
+
+  for (int round = 0; round < 10; ++round) {
+    Blocked works{2};
+    works.post_to(*desk.pool);
+    BOOST_TEST_REQUIRE(works.arrived.wait(2));
+    works.leave.raise();
+    BOOST_TEST_REQUIRE(works.left.wait(2));
+    BOOST_TEST_REQUIRE(desk.shrinks_to(2));
+  }
+
+  BOOST_TEST(desk.maker.counts->made > 2u);
 }
 
 // Each post is run or dropped once, while threads are made and end all the time, and the pool ends in the midst of it.
