@@ -45,7 +45,7 @@ struct StandardThreads {
 ///              +-- a work waits, no other is free --> stands by: for a millisecond, the others may take what waits
 ///              |         |                                                                    |
 ///              |         +-- they did ------------------------------------------------------->+
-///              |         +-- they did not --> makes a thread -------------------------------->+
+///              |         +-- they did not --> makes a thread (see below: or more) ----------->+
 ///              |                                 +-- and cannot --> runs the work, as if the limit were reached
 ///              |
 ///              +-- nothing waits --> sleeps -- a post wakes the one that came last ---------->+
