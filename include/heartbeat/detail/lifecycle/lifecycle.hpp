@@ -29,7 +29,8 @@ namespace heartbeat::detail {
 struct Moment {
   Instant now;
   TickScale scale;
-  bool is_gap = false;  ///< the process was away until now (G18)
+  std::int64_t late = 0;           ///< by how much the wake-up came late that this belongs to (G18)
+  std::int64_t gap_threshold = 0;  ///< later than that, the process was away for everybody
 };
 
 /// The beat that is being sent or in flight, as the state machine is told it.
@@ -110,6 +111,7 @@ class Lifecycle : public Standing {
   Action acknowledged(const Moment& moment, const BeatRules& rules, Instant send_time, std::optional<Duration> told,
                       Random& random) noexcept;
   Action failed(const Moment& moment, const BeatRules& rules, Instant send_time, bool retry, Random& random) noexcept;
+  [[nodiscard]] bool is_gap(const Moment& moment, const BeatRules& rules) const noexcept;
   Action end_of_validity(const Moment& moment, const BeatRules& rules, std::optional<Instant> last_send) noexcept;
   Action next_send_due(const Moment& moment, const BeatRules& rules, Instant last_progress) noexcept;
 };

@@ -68,13 +68,22 @@ inline Action Lifecycle::due(const Moment& moment, const BeatRules& rules, const
   return action;
 }
 
+// A pause that alone costs a session is longer than what a regular beat leaves of its validity, and may begin while
+// that beat waits for its answer: half of that tells it from a late thread, where the threshold of the registry would
+// be as long as the session. A tick or two are rounding.
+inline bool Lifecycle::is_gap(const Moment& moment, const BeatRules& rules) const noexcept {
+  const std::int64_t left = Validity::lasting(rules, schedule_.ttl(rules)) - schedule_.interval(rules);
+  const std::int64_t own = std::max(left / 2, 2 * moment.scale.nanoseconds());
+  return moment.late > std::min(moment.gap_threshold, own);
+}
+
 inline Action Lifecycle::end_of_validity(const Moment& moment, const BeatRules& rules,
                                          std::optional<Instant> last_send) noexcept {
   Action action;
   if (rules.keep_beating) {
     lapsed_ = true;
     action.told = mask_of(EventKind::lapsed);
-  } else if (moment.is_gap) {
+  } else if (is_gap(moment, rules)) {
     grace_ = true;
     action.told = mask_of(EventKind::time_gap);
     if (state_ == State::waiting) {
@@ -141,7 +150,7 @@ inline Action Lifecycle::answered(const Moment& moment, const BeatRules& rules, 
   return acknowledged(moment, rules, beat.send_time, ttl, random);
 }
 
-inline Action Lifecycle::acknowledged(const Moment&, const BeatRules& rules, Instant send_time,
+inline Action Lifecycle::acknowledged(const Moment& moment, const BeatRules& rules, Instant send_time,
                                       std::optional<Duration> told, Random& random) noexcept {
   Action action;
   action.told = mask_of(EventKind::acknowledged);
@@ -150,11 +159,10 @@ inline Action Lifecycle::acknowledged(const Moment&, const BeatRules& rules, Ins
   const bool was_retry = attempts_.is_retry();
   attempts_.acknowledged();
 
-  const std::int64_t ttl = told ? told->count() : rules.ttl;
-  const std::int64_t validity = Validity::lasting(rules, ttl);
-  validity_.confirm(add(send_time, validity));
-  const float pace = told ? Schedule::pace_of(rules, ttl, validity) : 1.0F;
-  action.skipped = schedule_.regular(rules, send_time, pace, was_retry, random);
+  const auto ttl = told ? std::optional{told->count()} : std::nullopt;
+  validity_.confirm(add(send_time, Validity::lasting(rules, ttl.value_or(rules.ttl))));
+  const bool has_changed = schedule_.follow(rules, ttl, moment.scale.nanoseconds());
+  action.skipped = schedule_.regular(rules, send_time, has_changed, was_retry, random);
   state_ = State::waiting;
   return action;
 }

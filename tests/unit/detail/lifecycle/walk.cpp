@@ -72,7 +72,9 @@ class Walk {
   std::uint32_t sends_since_acknowledged = 0;
 
  private:
-  [[nodiscard]] Moment moment(bool gap = false) const { return {.now = now_, .scale = scale_, .is_gap = gap}; }
+  [[nodiscard]] Moment moment(std::int64_t late = 0) const {
+    return {.now = now_, .scale = scale_, .late = late, .gap_threshold = s};
+  }
 
   void send() {
     const std::optional<Instant> last = last_send_;
@@ -99,9 +101,10 @@ class Walk {
       return answer();
     }
     const bool gap = has_gaps && world_.below(50) == 0;
-    if (gap) wake += world_.below(3 * rules.ttl);
+    const std::int64_t late = gap ? world_.below(3 * rules.ttl) : 0;
+    wake += late;
     now_ = wake;
-    apply(life.due(moment(gap), rules, beat_, progress_, machine_), beat_.send_time);
+    apply(life.due(moment(late), rules, beat_, progress_, machine_), beat_.send_time);
     // Whatever was due has been looked at: nothing stays armed for a time that has passed.
     if (!life.is_ended() && life.state() != State::ready) {
       BOOST_REQUIRE(life.armed(scale_, beat_.deadline) > scale_.down(now_));

@@ -44,7 +44,7 @@ struct Subject {
   std::vector<std::int64_t> silences;
   SilenceRules<int, Remembering> rules{Remembering{&silences}, TickScale{ms}, s};
   Watched<int, Remembering> record;
-  Absence absence;
+  Absence absence{s};
 };
 
 BOOST_AUTO_TEST_CASE(the_first_look_is_a_notice_before_the_deadline) {
@@ -106,7 +106,7 @@ BOOST_AUTO_TEST_CASE(a_touch_after_the_first_look_begins_anew) {
 
 BOOST_AUTO_TEST_CASE(an_absence_puts_the_deadline_off_by_as_long_as_it_was) {
   Subject subject{10 * s};
-  subject.absence.note(4 * s, 113 * s);
+  subject.absence.note({.late = 4 * s}, 113 * s);
 
   const Look look = subject.look_at(113 * s);
   subject.file(look.next);
@@ -119,7 +119,7 @@ BOOST_AUTO_TEST_CASE(an_absence_puts_the_deadline_off_by_as_long_as_it_was) {
 
 BOOST_AUTO_TEST_CASE(a_grace_is_at_most_the_allowance) {
   Subject subject{10 * s};
-  subject.absence.note(3'600 * s, 3'709 * s);
+  subject.absence.note({.late = 3'600 * s}, 3'709 * s);
 
   subject.file(subject.look_at(3'709 * s).next);
 
@@ -128,7 +128,7 @@ BOOST_AUTO_TEST_CASE(a_grace_is_at_most_the_allowance) {
 
 BOOST_AUTO_TEST_CASE(an_absence_whose_grace_ends_before_the_deadline_puts_nothing_off) {
   Subject subject{10 * s};
-  subject.absence.note(1'200 * ms, 108 * s + 500 * ms);
+  subject.absence.note({.late = 1'200 * ms}, 108 * s + 500 * ms);
 
   const Look look = subject.look_at(109 * s);
 
@@ -138,7 +138,7 @@ BOOST_AUTO_TEST_CASE(an_absence_whose_grace_ends_before_the_deadline_puts_nothin
 
 BOOST_AUTO_TEST_CASE(the_end_of_a_grace_is_looked_at_twice_as_well) {
   Subject subject{10 * s};
-  subject.absence.note(4 * s, 113 * s);
+  subject.absence.note({.late = 4 * s}, 113 * s);
   subject.file(subject.look_at(113 * s).next);
   subject.absence.forget();
 
@@ -153,15 +153,15 @@ BOOST_AUTO_TEST_CASE(the_end_of_a_grace_is_looked_at_twice_as_well) {
 }
 
 BOOST_AUTO_TEST_CASE(absences_between_the_slices_of_one_turn_add_up) {
-  Absence absence;
-  BOOST_TEST(absence.grace(10 * s) == 0);
+  Absence absence{s};
+  BOOST_TEST(absence.grace(10 * s, s) == 0);
 
-  absence.note(2 * s, 112 * s);
-  absence.note(3 * s, 115 * s);
+  absence.note({.late = 2 * s}, 112 * s);
+  absence.note({.late = 3 * s}, 115 * s);
 
-  BOOST_TEST(absence.grace(10 * s) == 120 * s);
+  BOOST_TEST(absence.grace(10 * s, s) == 120 * s);
   absence.forget();
-  BOOST_TEST(absence.grace(10 * s) == 0);
+  BOOST_TEST(absence.grace(10 * s, s) == 0);
 }
 
 BOOST_AUTO_TEST_CASE(the_detector_is_told_of_silences_that_it_allows_alone) {
