@@ -126,6 +126,43 @@ BOOST_AUTO_TEST_CASE(a_grace_is_at_most_the_allowance) {
   BOOST_TEST(subject.rules.due(subject.record) == 3'719 * s);
 }
 
+BOOST_AUTO_TEST_CASE(half_of_a_short_allowance_is_an_absence) {
+  Subject here{500 * ms};
+  here.absence.note({.late = 250 * ms}, 101 * s);
+  Subject away{500 * ms};
+  away.absence.note({.late = 251 * ms}, 101 * s);
+
+  BOOST_TEST((here.look_at(101 * s).verdict == Verdict::noticed));
+  BOOST_TEST((away.look_at(101 * s).verdict == Verdict::grace));
+}
+
+BOOST_AUTO_TEST_CASE(two_ticks_are_no_absence_however_short_the_allowance_is) {
+  Subject here{2 * ms};
+  here.absence.note({.late = 2 * ms}, 101 * s);
+  Subject away{2 * ms};
+  away.absence.note({.late = 2 * ms + 1}, 101 * s);
+
+  BOOST_TEST((here.look_at(101 * s).verdict == Verdict::noticed));
+  BOOST_TEST((away.look_at(101 * s).verdict == Verdict::grace));
+}
+
+BOOST_AUTO_TEST_CASE(what_an_earlier_look_has_seen_gives_no_grace_again) {
+  Subject subject{500 * ms};
+  subject.absence.note({.late = 700 * ms, .before = 300 * ms}, 101 * s);
+
+  BOOST_TEST((subject.look_at(101 * s).verdict == Verdict::noticed));
+}
+
+BOOST_AUTO_TEST_CASE(a_slice_that_follows_at_once_leaves_the_absence_as_it_was) {
+  Absence absence{s};
+  absence.note({.late = 600 * ms}, 101 * s);
+  absence.note({.late = 601 * ms, .before = 600 * ms}, 101 * s + ms);
+  absence.note({.late = ms}, 101 * s + ms);
+
+  BOOST_TEST(absence.grace(500 * ms, 250 * ms) == 101 * s + 501 * ms);
+  BOOST_TEST(absence.grace(10 * s, s) == 0);
+}
+
 BOOST_AUTO_TEST_CASE(an_absence_whose_grace_ends_before_the_deadline_puts_nothing_off) {
   Subject subject{10 * s};
   subject.absence.note({.late = 1'200 * ms}, 108 * s + 500 * ms);
