@@ -203,6 +203,20 @@ BOOST_AUTO_TEST_CASE(a_ttl_too_short_for_the_attempts_shortens_the_interval_at_o
   BOOST_TEST(world.grids({593, 600, 592}) == 0, "no reason to lengthen it again");
 }
 
+BOOST_AUTO_TEST_CASE(where_no_interval_leaves_room_for_the_attempts_a_longer_one_is_no_remedy) {
+  Started world;
+  world.rules.floor = 1000;
+  world.rules.interval = 20'000;
+  world.rules.ttl = 120'000;
+  constexpr std::int64_t tick = 100;  // two attempts of 1,100, and a tick: a third of 3,330 leaves less
+
+  BOOST_TEST(world.schedule.follow(world.rules, 3330, tick));
+  const std::int64_t interval = world.schedule.interval(world.rules);
+
+  BOOST_TEST(!world.schedule.follow(world.rules, 3345, tick));
+  BOOST_TEST(world.schedule.interval(world.rules) == interval);
+}
+
 BOOST_AUTO_TEST_CASE(where_the_floor_is_the_interval_no_ttl_moves_the_grid) {
   Started world;
   (void)world.send(1000, 20);
