@@ -69,6 +69,16 @@ struct Plan {
   }
 };
 
+// How the ttls that a server tells vary, and a threshold of gaps that is shorter than most ttls, or longer.
+inline void draw_told_ttls(Plan& plan, Dice& dice) {
+  static constexpr std::array<Span, 4> thresholds{1s, 1s, 50ms, 20s};
+  plan.registry.gap_threshold = Duration{thresholds[dice.below(thresholds.size())]};
+  static constexpr std::array<double, 4> waverings{0, 0.003, 0.05, 0.2};
+  if (!plan.tells_ttl) return;
+  plan.wavers = waverings[dice.below(waverings.size())];
+  plan.tells_rest = dice.chance(0.3);
+}
+
 [[nodiscard]] inline Plan make_plan(std::uint64_t seed) {
   Dice dice{seed};
   // Off in two runs of three, otherwise anything from one in a hundred to one in two.
@@ -126,14 +136,7 @@ struct Plan {
   plan.follows_recipe = flag() ? 0.7 : 0.1;
   static constexpr std::array<Span, 4> graces{2s, 2s, 20s, Span{0}};
   plan.registry.close_grace = Duration{graces[dice.below(graces.size())]};
-  // Short of it, long of it, and far beyond most ttls.
-  static constexpr std::array<Span, 4> thresholds{1s, 1s, 50ms, 20s};
-  plan.registry.gap_threshold = Duration{thresholds[dice.below(thresholds.size())]};
-  static constexpr std::array<double, 4> waverings{0, 0.003, 0.05, 0.2};
-  if (plan.tells_ttl) {
-    plan.wavers = waverings[dice.below(waverings.size())];
-    plan.tells_rest = flag();
-  }
+  draw_told_ttls(plan, dice);
   return plan;
 }
 
