@@ -45,8 +45,18 @@ class Lifecycle : public Standing {
   [[nodiscard]] Action start(const Moment& moment, const BeatRules& rules, std::optional<Instant> granted, bool hold,
                              Random& random) noexcept;
 
-  /// The old close of the same key is over: it begins as if it were started now, but is not granted anything.
+  /// It is held, and its patience with a first acknowledgement counts from now; it is not granted anything.
+  void begin_patience(const Moment& moment, const BeatRules& rules) noexcept {
+    validity_.expect(add(moment.now, rules.ttl - rules.margin));
+  }
+
+  /// What it was held for is over: its first beat is drawn as at a start.
   void release_hold(const Moment& moment, const BeatRules& rules, Random& random) noexcept;
+
+  /// The tick until which it may be held, and all its attempts still fit.
+  [[nodiscard]] Tick held_until(const Moment& moment, const BeatRules& rules) const noexcept {
+    return moment.scale.down(validity_.limit() - Attempts::room(rules, moment.scale.nanoseconds()));
+  }
 
   /// What was granted may have been closed meanwhile: it is valid from its first acknowledgement alone.
   void distrust_grant() noexcept {
@@ -59,6 +69,9 @@ class Lifecycle : public Standing {
 
   /// A ready heartbeat has waited in grace for longer than a ttl without being sent.
   [[nodiscard]] Action waited_out(const Moment& moment, const BeatRules& rules) noexcept;
+
+  /// The wake-up came so late that the process must have been away, by this heartbeat's own measure (G18).
+  [[nodiscard]] bool is_gap(const Moment& moment, const BeatRules& rules) const noexcept;
 
   struct Claim {
     Instant deadline;
@@ -111,7 +124,6 @@ class Lifecycle : public Standing {
   Action acknowledged(const Moment& moment, const BeatRules& rules, Instant send_time, std::optional<Duration> told,
                       Random& random) noexcept;
   Action failed(const Moment& moment, const BeatRules& rules, Instant send_time, bool retry, Random& random) noexcept;
-  [[nodiscard]] bool is_gap(const Moment& moment, const BeatRules& rules) const noexcept;
   Action end_of_validity(const Moment& moment, const BeatRules& rules, std::optional<Instant> last_send) noexcept;
   Action next_send_due(const Moment& moment, const BeatRules& rules, Instant last_progress) noexcept;
 };

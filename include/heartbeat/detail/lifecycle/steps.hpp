@@ -34,9 +34,7 @@ inline void Lifecycle::schedule_first(const Moment& moment, const BeatRules& rul
 
 inline void Lifecycle::release_hold(const Moment& moment, const BeatRules& rules, Random& random) noexcept {
   if (state_ != State::held) return;
-  const Instant limit = add(moment.now, rules.ttl - rules.margin);
-  schedule_first(moment, rules, limit, random);
-  validity_.expect(limit);
+  schedule_first(moment, rules, validity_.limit(), random);
   state_ = State::waiting;
 }
 

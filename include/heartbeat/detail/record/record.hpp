@@ -72,6 +72,7 @@ struct Record : WheelHook {
   bool is_calling : 1 = false;           // shard lock; a blocking call is on some thread's stack
   bool is_settled : 1 = false;           // shard lock; its end has been put up for telling, once
   bool is_to_be_fired : 1 = false;       // shard lock; ended, its token is to be requested by the engine
+  bool is_behind_call : 1 = false;       // shard lock; held until a blocking call of its key's last heartbeat returns
   std::atomic<std::uint32_t> busy{0};    // changed under the shard's lock, waited on without it
   std::atomic<std::uint32_t> references{0};
   std::uint32_t event_place = no_place;  // shard lock; its entry in the shard's ring of events

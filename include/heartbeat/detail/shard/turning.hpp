@@ -9,7 +9,7 @@
 #include <span>
 #include <vector>
 
-#include <heartbeat/detail/shard/performing.hpp>
+#include <heartbeat/detail/shard/waiting.hpp>
 
 namespace heartbeat::detail {
 
@@ -82,10 +82,12 @@ class Turning {
     record.queue = Queue::timers;
     if (record.life.is_ended()) [[unlikely]]
       return Closing{hold_}.due(record);
+    if (record.is_behind_call) [[unlikely]]
+      return give_up_behind_call(record);
     CurrentBeat beat;
     if (record.slot != nullptr) beat = {.send_time = record.slot->send_time, .deadline = record.slot->deadline};
     const BeatRules& rules = record.rules->rules;
-    if (was_ready && parts.departures.is_short()) ++parts.counters.starved;
+    if (was_ready && parts.departures.is_short()) Waiting{hold_}.in_vain(record);
     const Action action = was_ready
                               ? record.life.waited_out(hold_.moment(), rules)
                               : record.life.due(hold_.moment(), rules, beat, record.last_progress(), parts.random);
@@ -96,6 +98,17 @@ class Turning {
       stalled->push_back(&record);
     }
     Performing{hold_}.perform(record, action);
+  }
+
+  // Its attempts would not fit any more. After a gap its patience begins anew: the call was away as long as we were.
+  void give_up_behind_call(Record& record) const noexcept {
+    if (record.life.is_gap(hold_.moment(), record.rules->rules)) {
+      if (!hold_.parts.is_counted) count_gap();
+      record.life.begin_patience(hold_.moment(), record.rules->rules);
+      return Succession{hold_}.wait_for_call(record);
+    }
+    Performing{hold_}.note_error(record, make_error_code(errc::old_call_stuck), {});
+    Ending{hold_}.end(record, EndReason::failed);
   }
 
   const Hold& hold_;

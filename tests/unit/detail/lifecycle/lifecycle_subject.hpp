@@ -49,7 +49,10 @@ class Subject {
     return life.start(at(now), rules, granted, hold, random);
   }
 
-  void release_hold(Instant now) { life.release_hold(at(now), rules, random); }
+  void release_hold(Instant now) {
+    life.begin_patience(at(now), rules);
+    life.release_hold(at(now), rules, random);
+  }
 
   Action due(Instant now) { return life.due(at(now), rules, beat, last_progress, random); }
   Action due_late(Instant now, std::int64_t late) {

@@ -72,7 +72,7 @@ BOOST_AUTO_TEST_CASE(generations_of_different_shards_differ) {
                            .scale = TickScale{ms},
                            .gap_threshold = s,
                            .event_capacity = 1};
-  auto* const core = new RecordingCore{policy, 4, 100, destroyed};
+  auto* const core = new RecordingCore{policy, 4, destroyed, 100};
   std::vector<std::uint64_t> generations;
   for (int key = 0; key < 8; ++key) {
     Shard& shard = core->shard(static_cast<std::size_t>(key) % 4);
