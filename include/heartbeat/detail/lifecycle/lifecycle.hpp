@@ -13,6 +13,7 @@
 //    any of them -- gone, failed for good, stalled, stopped, parent cancelled, shut down --> ended (for ever)
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 
@@ -31,6 +32,9 @@ struct Moment {
   TickScale scale;
   std::int64_t late = 0;           ///< by how much the wake-up came late that this belongs to (G18)
   std::int64_t gap_threshold = 0;  ///< later than that, the process was away for everybody
+
+  /// The process was away for a heartbeat with that measure of its own (`Standing::own_gap`).
+  [[nodiscard]] bool is_gap(std::int64_t own) const noexcept { return late > std::min(gap_threshold, own); }
 };
 
 /// The beat that is being sent or in flight, as the state machine is told it.
@@ -69,9 +73,6 @@ class Lifecycle : public Standing {
 
   /// A ready heartbeat has waited in grace for longer than a ttl without being sent.
   [[nodiscard]] Action waited_out(const Moment& moment, const BeatRules& rules) noexcept;
-
-  /// The wake-up came so late that the process must have been away, by this heartbeat's own measure (G18).
-  [[nodiscard]] bool is_gap(const Moment& moment, const BeatRules& rules) const noexcept;
 
   struct Claim {
     Instant deadline;

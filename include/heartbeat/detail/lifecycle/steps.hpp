@@ -66,22 +66,13 @@ inline Action Lifecycle::due(const Moment& moment, const BeatRules& rules, const
   return action;
 }
 
-// A pause that alone costs a session is longer than what a regular beat leaves of its validity, and may begin while
-// that beat waits for its answer: half of that tells it from a late thread, where the threshold of the registry would
-// be as long as the session. A tick or two are rounding.
-inline bool Lifecycle::is_gap(const Moment& moment, const BeatRules& rules) const noexcept {
-  const std::int64_t left = Validity::lasting(rules, schedule_.ttl(rules)) - schedule_.interval(rules);
-  const std::int64_t own = std::max(left / 2, 2 * moment.scale.nanoseconds());
-  return moment.late > std::min(moment.gap_threshold, own);
-}
-
 inline Action Lifecycle::end_of_validity(const Moment& moment, const BeatRules& rules,
                                          std::optional<Instant> last_send) noexcept {
   Action action;
   if (rules.keep_beating) {
     lapsed_ = true;
     action.told = mask_of(EventKind::lapsed);
-  } else if (is_gap(moment, rules)) {
+  } else if (moment.is_gap(own_gap(rules, moment.scale.nanoseconds()))) {
     grace_ = true;
     action.told = mask_of(EventKind::time_gap);
     if (state_ == State::waiting) {
