@@ -94,7 +94,9 @@ struct HeartbeatOptions {
   /// heartbeat stalls though the server answers. Greater than zero.
   std::optional<Duration> progress_within = {};
 
-  /// Scale the interval with a ttl the server tells. (A ttl too short for the interval shortens it in any case.)
+  /// Scale the interval with a ttl the server tells. (A ttl too short for the interval shortens it in any case.) Valid
+  /// until takes each told ttl as it is; the interval changes where the ttl differs by more than a tenth from the one
+  /// that it was made for, or leaves no room for the attempts.
   bool follow_server_ttl = false;
 
   // How failures are met.
@@ -117,7 +119,9 @@ struct HeartbeatOptions {
 struct RegistryOptions {
   // What changes behaviour.
 
-  /// A wake-up later than this against what it was armed for means that the process was away (G18). Greater than zero.
+  /// A wake-up later than this against what it was armed for means that the process was away (G18); so does, for a
+  /// heartbeat of a short ttl, one later than half of what an interval leaves of its validity (ttl - margin -
+  /// interval, of the ttl in force; at least two ticks), where that is less. Greater than zero.
   Duration gap_threshold = std::chrono::seconds{1};
 
   /// How many ends, and as many other events, may wait for the sink. Ends beyond it are never dropped: `start` fails

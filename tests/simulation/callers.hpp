@@ -73,7 +73,6 @@ inline Life& World::begin(const LifeOptions& options, int id) {
   life.is_started_inside = depth_ > 0;
   life.is_close_unsure = replacing_.count(id) != 0;  // who replaces the one before would replace this one too
   life.may_be_stopped = replacing_.count(id) != 0 || stopping_all_ != 0;
-  if (options.follow_server_ttl) life.is_paced = true;
   return life;
 }
 

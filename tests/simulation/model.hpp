@@ -118,6 +118,11 @@ class Model final : public model::Observer {
   static void note_acknowledged(Life& life, std::size_t before) {
     if (life.acknowledged == before) return;
     life.was_stuck = false;
+    if (life.grid == model::Pace::Grid::unsure) life.is_pace_unsure = true;
+    if (life.grid == model::Pace::Grid::anew) {
+      life.has_new_grid = true;
+      life.phase.reset();
+    }
     if (life.gap_end && *life.valid_until > *life.gap_end) life.gap_end.reset();
   }
 
@@ -128,6 +133,7 @@ class Model final : public model::Observer {
   void judge_in_flight(const Life& life, Time now);
   void judge_phase(Life& life, Time now);
   void judge_attempts(const Life& life, Time now);
+  [[nodiscard]] Time latest_beat(const Life& life) const;
   void note_timeout(Life& life, Time now);
   void judge_waiting(Life& life, Time now);
   [[nodiscard]] bool may_be_in_grace(const Life& life, Time now) const;
@@ -328,8 +334,6 @@ inline void Model::answered(const SessionKey& key, std::size_t beat, Time now, c
   const std::size_t before = one.acknowledged;
   one.answered(beat, now, result, counts);
   note_acknowledged(one, before);
-  const auto ttl = model::ttl_granted_by(result, one.terms);
-  if (counts != Counts::no && ttl && ttl != one.terms.ttl) one.is_paced = true;
 }
 
 inline std::size_t Model::close_sent(const SessionKey& key, Time now, Span timeout, bool is_seen) {

@@ -41,9 +41,11 @@ struct Plan {
   double fails_for_good = 0;  // of these: no use to try again
   double bad_ttl = 0;         // tells one that makes no sense
   bool tells_ttl = false;
-  double changes_ttl = 0;  // of those that it tells
-  Span forgets_every{};    // one session, about; zero: never
-  Span restarts_every{};   // forgets all
+  double changes_ttl = 0;   // of those that it tells
+  double wavers = 0;        // by how much, at most, what it tells differs from what it means
+  bool tells_rest = false;  // of a time that runs out, and begins anew
+  Span forgets_every{};     // one session, about; zero: never
+  Span restarts_every{};    // forgets all
   Span pauses_every{};
 
   // Of the client.
@@ -66,6 +68,16 @@ struct Plan {
     return registry.max_in_flight < 1000 || registry.max_sends_per_second.has_value();
   }
 };
+
+// How the ttls that a server tells vary, and a threshold of gaps that is shorter than most ttls, or longer.
+inline void draw_told_ttls(Plan& plan, Dice& dice) {
+  static constexpr std::array<Span, 4> thresholds{1s, 1s, 50ms, 20s};
+  plan.registry.gap_threshold = Duration{thresholds[dice.below(thresholds.size())]};
+  static constexpr std::array<double, 4> waverings{0, 0.003, 0.05, 0.2};
+  if (!plan.tells_ttl) return;
+  plan.wavers = waverings[dice.below(waverings.size())];
+  plan.tells_rest = dice.chance(0.3);
+}
 
 [[nodiscard]] inline Plan make_plan(std::uint64_t seed) {
   Dice dice{seed};
@@ -124,6 +136,7 @@ struct Plan {
   plan.follows_recipe = flag() ? 0.7 : 0.1;
   static constexpr std::array<Span, 4> graces{2s, 2s, 20s, Span{0}};
   plan.registry.close_grace = Duration{graces[dice.below(graces.size())]};
+  draw_told_ttls(plan, dice);
   return plan;
 }
 

@@ -17,15 +17,17 @@ using Time = std::chrono::nanoseconds;
 class Server {
  public:
   /// A session is given to somebody, who knows it by `owner`; whoever had it before has lost it.
-  void grant(int id, int owner, Span ttl, Time now) { sessions_[id] = {owner, ttl, now + ttl}; }
+  void grant(int id, int owner, Span ttl, Time now) { sessions_[id] = {owner, ttl, now + ttl, ttl}; }
 
   /// A beat that has arrived: how long the session is kept from now on; no value: not known.
-  std::optional<Span> beat(int id, int owner, Time now) {
+  /// `share` of the session's ttl is what it tells.
+  std::optional<Span> beat(int id, int owner, Time now, double share) {
     Session* session = find(id, owner, now);
     if (session == nullptr) return std::nullopt;
+    const Span ttl = share == 1 ? session->ttl : std::chrono::duration_cast<Span>(session->ttl * share);
     // A promise stands, also when the next one is shorter.
-    session->kept_until = std::max(session->kept_until, now + session->ttl);
-    return session->ttl;
+    session->kept_until = std::max(session->kept_until, now + ttl);
+    return ttl;
   }
 
   /// A close that has arrived closes whatever has that name by now: whose session it was; -1: none.
@@ -44,6 +46,14 @@ class Server {
     if (found != sessions_.end()) found->second.ttl = ttl;
   }
 
+  /// A thirtieth of what was granted less, down to a third of it; then all of it again.
+  void run_out(int id) {
+    const auto found = sessions_.find(id);
+    if (found == sessions_.end()) return;
+    Session& session = found->second;
+    session.ttl = 3 * session.ttl < session.granted ? session.granted : session.ttl - session.granted / 30;
+  }
+
   // It breaks its promise: nobody can be blamed for believing in it.
   void forget(int id) { sessions_.erase(id); }
   void restart() { sessions_.clear(); }
@@ -57,6 +67,7 @@ class Server {
     int owner;
     Span ttl;
     Time kept_until;
+    Span granted;
   };
 
   Session* find(int id, int owner, Time now) {

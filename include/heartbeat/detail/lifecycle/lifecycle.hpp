@@ -13,6 +13,7 @@
 //    any of them -- gone, failed for good, stalled, stopped, parent cancelled, shut down --> ended (for ever)
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 
@@ -29,7 +30,11 @@ namespace heartbeat::detail {
 struct Moment {
   Instant now;
   TickScale scale;
-  bool is_gap = false;  ///< the process was away until now (G18)
+  std::int64_t late = 0;           ///< by how much the wake-up came late that this belongs to (G18)
+  std::int64_t gap_threshold = 0;  ///< later than that, the process was away for everybody
+
+  /// The process was away for a heartbeat with that measure of its own (`Standing::own_gap`).
+  [[nodiscard]] bool is_gap(std::int64_t own) const noexcept { return late > std::min(gap_threshold, own); }
 };
 
 /// The beat that is being sent or in flight, as the state machine is told it.

@@ -81,7 +81,7 @@ struct ShardParts {
   ShardParts(const ShardPolicy& the_policy, Limits& limits, Instant now, std::uint64_t seed, std::size_t place,
              std::size_t shards)
       : policy{the_policy},
-        timetable{policy.scale, policy.gap_threshold, now},
+        timetable{policy.scale, now},
         departures{timetable.chunks(), policy.scale.down(now), limits, place},
         roster{place, shards},
         news{policy.has_sink, policy.event_capacity},
@@ -97,7 +97,8 @@ struct ShardParts {
   Random random;
   Statistics counters;
   std::size_t prepared = 0;  // records that are not in the roster yet, and have all that it takes
-  bool is_gap = false;       // the slices of this wake-up follow a gap
+  std::int64_t late = 0;     // how late the wake-up came whose slices are being looked at
+  bool is_counted = false;   // and it is counted as a time gap
 };
 
 class Shard;
@@ -110,7 +111,7 @@ struct Hold {
   Effects& effects;
 
   [[nodiscard]] Moment moment() const noexcept {
-    return {.now = now, .scale = parts.policy.scale, .is_gap = parts.is_gap};
+    return {.now = now, .scale = parts.policy.scale, .late = parts.late, .gap_threshold = parts.policy.gap_threshold};
   }
 };
 
