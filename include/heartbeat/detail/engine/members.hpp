@@ -30,7 +30,7 @@ inline TokenBucket share_of_rate(const RegistryOptions& options, std::size_t sha
 
 template <class Key, class T, class C, class E>
 Engine<Key, T, C, E>::Engine(T transport, C clock, E executor, Sink sink, const RegistryOptions& options)
-    : Core{options.max_in_flight},
+    : Core{options.max_in_flight, options.event_capacity},
       parts_{*this, Policies{std::move(transport), std::move(clock), std::move(executor), std::move(sink)},
              TickScale{options.tick.count()}, shards_of(options), options.close_grace} {
   const std::size_t count = shards_of(options);
@@ -43,11 +43,10 @@ Engine<Key, T, C, E>::Engine(T transport, C clock, E executor, Sink sink, const 
       .sends_beats = sends_beats<T>,
       .scale = parts_.scale,
       .gap_threshold = options.gap_threshold.count(),
-      .event_capacity = std::max<std::size_t>(1, options.event_capacity / count),
       .tokens = share_of_rate(options, count),
       .tokens_again = share_of_rate(options, 2 * count)};
   for (std::size_t i = 0; i < count; ++i) {
-    shards_.push_back(std::make_unique<Shard>(*this, policy, now(), Random::mix(seed + i), i, count));
+    shards_.push_back(std::make_unique<Shard>(*this, policy, event_room_, now(), Random::mix(seed + i), i, count));
     parts_.drivers.add(*shards_.back());
   }
 }

@@ -20,6 +20,7 @@
 #include <heartbeat/detail/shard/ending.hpp>
 #include <heartbeat/detail/shard/performing.hpp>
 #include <heartbeat/detail/shard/shard.hpp>
+#include <heartbeat/detail/telling/event_room.hpp>
 #include <heartbeat/duration.hpp>
 
 namespace heartbeat::detail {
@@ -103,11 +104,13 @@ class Core {
   }
 
  protected:
-  explicit Core(std::size_t most_in_flight) noexcept : credits_{most_in_flight} {}
+  Core(std::size_t most_in_flight, std::size_t event_capacity) noexcept
+      : event_room_{event_capacity}, credits_{most_in_flight} {}
   virtual ~Core() {
     if (owner_ != this) owner_->remove_reference();
   }
 
+  EventRoom event_room_;                        // all shards'; atomic
   std::vector<std::unique_ptr<Shard>> shards_;  // constant once made
 
  private:

@@ -23,10 +23,11 @@ namespace heartbeat::detail {
 /// Writes down what it is asked to do. Destroyed by its last reference.
 class RecordingCore final : public Core {
  public:
-  RecordingCore(const ShardPolicy& policy, std::size_t shards, std::size_t most_in_flight, bool& destroyed)
-      : Core{most_in_flight}, destroyed_{destroyed} {
+  RecordingCore(const ShardPolicy& policy, std::size_t shards, std::size_t most_in_flight, std::size_t event_capacity,
+                bool& destroyed)
+      : Core{most_in_flight, event_capacity}, destroyed_{destroyed} {
     for (std::size_t i = 0; i < shards; ++i)
-      shards_.push_back(std::make_unique<Shard>(*this, policy, time, 1, i, shards));
+      shards_.push_back(std::make_unique<Shard>(*this, policy, event_room_, time, 1, i, shards));
   }
 
   Instant now() noexcept override { return time; }
@@ -90,10 +91,9 @@ class ShardSubject {
                                            .has_sink = setup.has_sink,
                                            .scale = TickScale{ms},
                                            .gap_threshold = s,
-                                           .event_capacity = setup.event_capacity,
                                            .tokens = setup.tokens,
                                            .tokens_again = setup.tokens_again},
-                               1, setup.most_in_flight, core_destroyed}},
+                               1, setup.most_in_flight, setup.event_capacity, core_destroyed}},
         shard{core->shard(0)} {}
 
   ~ShardSubject() {
