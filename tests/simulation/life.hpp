@@ -9,6 +9,7 @@
 #include <optional>
 #include <vector>
 
+#include <heartbeat/event.hpp>
 #include <heartbeat/options.hpp>
 #include <heartbeat/testing/manual_clock.hpp>
 
@@ -55,6 +56,9 @@ struct Life : model::Life {
   int group = -1;                            // the same
   bool is_end_unseen = false;                // it must have ended, and only its event will say why
   bool is_paced = false;                     // a ttl was told that changes the interval
+  bool owes_gap = false;                     // a gap of the process has cost it its validity: that is to be told
+  std::optional<Time> told_gap;              // when one was told last
+  std::optional<EventKind> last_word;        // of those that say how it stands
   bool was_stuck = false;       // since the last acknowledgement: too many calls were abandoned for another one
   std::optional<Time> gap_end;  // of the gap in which its validity ended
   std::optional<Time> phase;    // a moment at which a regular beat was sent on time

@@ -45,11 +45,13 @@ struct Plan {
   Span forgets_every{};    // one session, about; zero: never
   Span restarts_every{};   // forgets all
   Span pauses_every{};
+  Span patience{};  // keeps sessions for so much longer than it says
 
   // Of the client.
   Span is_away_every{};  // the process is paused, or the machine sleeps
   double reenters = 0;   // a callback that calls back
   double sink_throws = 0;
+  double slow_sink = 0;  // keeps an event while time goes on; callers wait until it returns, and nothing is closed
   bool has_parents = false;
   bool has_groups = false;
   bool has_gates = false;      // progress_within
@@ -66,6 +68,13 @@ struct Plan {
     return registry.max_in_flight < 1000 || registry.max_sends_per_second.has_value();
   }
 };
+
+// Drawn last.
+inline void draw_slowness(Plan& plan, Dice& dice) {
+  plan.patience = dice.chance(0.3) ? dice.between(1s, 60s) : Span{0};
+  plan.slow_sink = dice.chance(0.2) ? 0.1 : 0;
+  if (plan.slow_sink > 0) plan.closes = false;  // nobody could tell when one was due
+}
 
 [[nodiscard]] inline Plan make_plan(std::uint64_t seed) {
   Dice dice{seed};
@@ -124,6 +133,7 @@ struct Plan {
   plan.follows_recipe = flag() ? 0.7 : 0.1;
   static constexpr std::array<Span, 4> graces{2s, 2s, 20s, Span{0}};
   plan.registry.close_grace = Duration{graces[dice.below(graces.size())]};
+  draw_slowness(plan, dice);
   return plan;
 }
 
