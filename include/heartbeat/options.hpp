@@ -124,9 +124,9 @@ struct RegistryOptions {
   /// interval, of the ttl in force; at least two ticks), where that is less. Greater than zero.
   Duration gap_threshold = std::chrono::seconds{1};
 
-  /// How many ends, and as many other events, may wait for the sink. Ends beyond it are never dropped: `start` fails
-  /// with `errc::event_backlog` instead. Other events beyond it are dropped and counted. 1 to 1,000,000,000; each has
-  /// 24 bytes of address space from the start on, if there is a sink, and of memory once it is used.
+  /// How many ends, and as many other events, may wait for the sink, over all shards. Ends beyond it are never dropped:
+  /// `start` fails with `errc::event_backlog` instead. Other events beyond it are dropped and counted. 1 to
+  /// 1,000,000,000; an event that is no end takes 24 bytes while it waits.
   std::size_t event_capacity = 65'536;
 
   /// How many beats and closes may be in flight at once, so that a slow server cannot eat memory. What waits for its

@@ -19,7 +19,7 @@ inline void World::call_soon() {
 }
 
 inline void World::do_something() {
-  if (is_over_) return;
+  if (is_over_ || is_sink_asleep_) return;
   look_at_all();
   const std::uint64_t drawn = dice_.below(100);
   if (drawn < 34) return dice_.chance(plan_.follows_recipe) ? follow_recipe() : start_one(some_id());

@@ -9,6 +9,7 @@
 #include <optional>
 #include <vector>
 
+#include <heartbeat/event.hpp>
 #include <heartbeat/options.hpp>
 #include <heartbeat/testing/manual_clock.hpp>
 
@@ -56,6 +57,9 @@ struct Life : model::Life {
   bool is_end_unseen = false;                // it must have ended, and only its event will say why
   bool is_pace_unsure = false;               // whether a told ttl has changed the interval
   bool has_new_grid = false;                 // of which no beat was sent on time yet
+  bool owes_gap = false;                     // a gap of the process has cost it its validity: that is to be told
+  std::optional<Time> told_gap;              // when one was told last
+  std::optional<EventKind> last_word;        // of those that say how it stands
   bool was_stuck = false;       // since the last acknowledgement: too many calls were abandoned for another one
   std::optional<Time> gap_end;  // of the gap in which its validity ended
   std::optional<Time> phase;    // a moment at which a regular beat was sent on time

@@ -26,6 +26,12 @@
 
 namespace heartbeat::simulation {
 
+/// The last of these that was told says how a heartbeat stands.
+[[nodiscard]] inline bool is_standing(EventKind kind) {
+  return kind == EventKind::time_gap || kind == EventKind::jeopardy || kind == EventKind::lapsed ||
+         kind == EventKind::recovered;
+}
+
 class Model final : public model::Observer {
  public:
   explicit Model(const Plan& plan) : plan_{plan}, tick_{plan.registry.tick.count()} {}
@@ -33,6 +39,8 @@ class Model final : public model::Observer {
   // --- time
   /// Everything that was ready has run, and time may go on.
   void settle(Time now);
+  /// What ends and what fires meanwhile, nobody hears of.
+  void sink_sleeps(bool is_asleep) { is_sink_asleep_ = is_asleep; }
   /// Nothing ran between these two moments, whatever was due.
   void was_away(Time from, Time to) {
     away_from_ = from;
@@ -136,6 +144,8 @@ class Model final : public model::Observer {
   [[nodiscard]] Time latest_beat(const Life& life) const;
   void note_timeout(Life& life, Time now);
   void judge_waiting(Life& life, Time now);
+  void note_gap(Life& life, Time now) const;
+  void judge_last_word(const Life& life, Time now);
   [[nodiscard]] bool may_be_in_grace(const Life& life, Time now) const;
   [[nodiscard]] bool is_predictable(const Life& life) const;
 
@@ -145,6 +155,7 @@ class Model final : public model::Observer {
   std::map<int, std::vector<Life*>> closing_;  // by session: those that wanted a close
   Time away_from_{-1};
   Time away_to_{-1};
+  bool is_sink_asleep_ = false;
   bool is_shut_down_ = false;
   bool is_shutdown_over_ = false;
   Time waits_until_ = Time::max();           // closes for their beats
@@ -322,6 +333,7 @@ inline std::size_t Model::sent(const SessionKey& key, Time now, Span timeout) {
   Life& one = life(key);
   if (is_shut_down_) object("G6", &one, now, "a beat after the registry was shut down");
   judge_phase(one, now);
+  note_gap(one, now);
   const std::size_t beat =
       one.sends({.claimed = now, .timeout = timeout, .now = now, .is_prompt = !plan_.is_limited()});
   judge_in_flight(one, now);
@@ -382,6 +394,11 @@ inline void Model::told(const SessionKey& key, std::uint64_t generation, EventKi
   if (is_end && std::exchange(one.is_end_unseen, false)) one.ended.reset();
   if (!one.ended && kind == EventKind::missed) note_timeout(one, at);  // nobody settles while somebody waits
   one.told(is_end, reason, at);
+  if (kind == EventKind::time_gap) {
+    one.owes_gap = false;
+    one.told_gap = at;
+  }
+  if (is_standing(kind)) one.last_word = kind;
   if (!is_end || one.is_close_unsure) return;
   if (close_follows && !one.close.is_wanted()) object("F15", &one, at, "told that a close follows; none is wanted");
   if (!close_follows && one.close.is_wanted() && !is_shut_down_) {

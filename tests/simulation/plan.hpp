@@ -47,11 +47,13 @@ struct Plan {
   Span forgets_every{};     // one session, about; zero: never
   Span restarts_every{};    // forgets all
   Span pauses_every{};
+  Span patience{};  // keeps sessions for so much longer than it says
 
   // Of the client.
   Span is_away_every{};  // the process is paused, or the machine sleeps
   double reenters = 0;   // a callback that calls back
   double sink_throws = 0;
+  double slow_sink = 0;  // keeps an event while time goes on; callers wait until it returns, and nothing is closed
   bool has_parents = false;
   bool has_groups = false;
   bool has_gates = false;      // progress_within
@@ -77,6 +79,13 @@ inline void draw_told_ttls(Plan& plan, Dice& dice) {
   if (!plan.tells_ttl) return;
   plan.wavers = waverings[dice.below(waverings.size())];
   plan.tells_rest = dice.chance(0.3);
+}
+
+// Drawn last.
+inline void draw_slowness(Plan& plan, Dice& dice) {
+  plan.patience = dice.chance(0.3) ? dice.between(1s, 60s) : Span{0};
+  plan.slow_sink = dice.chance(0.2) ? 0.1 : 0;
+  if (plan.slow_sink > 0) plan.closes = false;  // nobody could tell when one was due
 }
 
 [[nodiscard]] inline Plan make_plan(std::uint64_t seed) {
@@ -137,6 +146,7 @@ inline void draw_told_ttls(Plan& plan, Dice& dice) {
   static constexpr std::array<Span, 4> graces{2s, 2s, 20s, Span{0}};
   plan.registry.close_grace = Duration{graces[dice.below(graces.size())]};
   draw_told_ttls(plan, dice);
+  draw_slowness(plan, dice);
   return plan;
 }
 

@@ -98,6 +98,23 @@ inline void Model::judge_waiting(Life& life, Time now) {
   if (now > latest) object("G7", &life, now, "no beat though one is due");
 }
 
+// A beat is sent though validity has passed, and nothing else than a gap can have kept the heartbeat from ending.
+inline void Model::note_gap(Life& life, Time now) const {
+  if (!life.gap_end || life.keeps_beating() || !is_predictable(life) || now < life.limit()) return;
+  if (life.told_gap && *life.told_gap >= *life.gap_end) return;
+  if (*life.gap_end - down(life.limit()) > Span{plan_.registry.gap_threshold}) life.owes_gap = true;
+}
+
+// The sink has heard all there is: of a heartbeat whose last beat was acknowledged, that it is well.
+inline void Model::judge_last_word(const Life& life, Time now) {
+  if (life.is_unsure || life.was_stuck || life.beats.empty() || life.acknowledged != life.beats.size()) return;
+  if (!life.valid_until || now >= down(*life.valid_until)) return;
+  if (life.owes_gap) object("G18", &life, now, "the process was away, and that was never told");
+  if (life.last_word && *life.last_word != EventKind::recovered) {
+    object("G16", &life, now, "valid, and the last that was told of it is trouble");
+  }
+}
+
 // After a time gap one fresh beat decides, which keeps the floor, and waits for its answer.
 inline bool Model::may_be_in_grace(const Life& life, Time now) const {
   if (!life.gap_end) return false;
@@ -129,7 +146,12 @@ inline void Model::judge_attempts(const Life& life, Time now) {
 inline void Model::settle(Time now) {
   for (Life& life : lives_) {
     if (life.generation == 0) continue;
+    if (is_sink_asleep_) {
+      if (!life.ended) note_timeout(life, now);
+      continue;
+    }
     if (!life.ended) judge_waiting(life, now);
+    if (!life.ended) judge_last_word(life, now);
     life.judge_rest(true, now);
     if (!life.close.is_wanted()) continue;
     const bool is_prompt = !plan_.is_limited() && !life.is_close_unsure;

@@ -16,6 +16,9 @@ using Time = std::chrono::nanoseconds;
 
 class Server {
  public:
+  /// Keeps each session for so much longer than it says.
+  explicit Server(Span patience) : patience_{patience} {}
+
   /// A session is given to somebody, who knows it by `owner`; whoever had it before has lost it.
   void grant(int id, int owner, Span ttl, Time now) { sessions_[id] = {owner, ttl, now + ttl, ttl}; }
 
@@ -34,7 +37,7 @@ class Server {
   int close(int id, Time now) {
     const auto found = sessions_.find(id);
     if (found == sessions_.end()) return -1;
-    const int owner = found->second.kept_until <= now ? -1 : found->second.owner;
+    const int owner = found->second.kept_until + patience_ <= now ? -1 : found->second.owner;
     sessions_.erase(found);
     return owner;
   }
@@ -72,10 +75,12 @@ class Server {
 
   Session* find(int id, int owner, Time now) {
     const auto found = sessions_.find(id);
-    if (found == sessions_.end() || found->second.owner != owner || found->second.kept_until <= now) return nullptr;
+    if (found == sessions_.end() || found->second.owner != owner || found->second.kept_until + patience_ <= now)
+      return nullptr;
     return &found->second;
   }
 
+  const Span patience_;
   std::map<int, Session> sessions_;
   Time served_from_{0};
 };

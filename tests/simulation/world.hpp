@@ -146,6 +146,7 @@ class World {
   [[nodiscard]] Span delay();
   [[nodiscard]] bool goes_wrong(double chance) { return !is_calm_ && dice_.chance(chance); }
   void inside_callback(const char* what);
+  void sleep_in_sink();
 
   // --- callers.hpp
   void do_something();
@@ -187,7 +188,7 @@ class World {
   std::ostream* const trace_;
   Dice dice_;
   Model model_{plan_};
-  Server server_;
+  Server server_{plan_.patience};
   testing::ManualClock clock_;
   WorldExecutor executor_;
   std::deque<Call> calls_;
@@ -207,6 +208,7 @@ class World {
   bool is_over_ = false;  // the registry is gone
   bool destroys_in_callback_ = false;
   int depth_ = 0;                     // callbacks on the stack
+  bool is_sink_asleep_ = false;       // time passes on its stack
   std::unique_ptr<Subject> subject_;  // last: dies first
 };
 
@@ -293,7 +295,7 @@ inline void World::run_until(Time end, Done done) {
       continue;
     }
     model_.settle(now());
-    if (!is_over_) check_sums();
+    if (!is_over_ && !is_sink_asleep_) check_sums();
     const auto next = executor_.next_wake();
     if (!next || next->time_since_epoch() > end) break;
     Time then = next->time_since_epoch();
@@ -305,7 +307,8 @@ inline void World::run_until(Time end, Done done) {
       next_away_ = then + dice_.about(2 * plan_.is_away_every);
     }
     clock_.reach(testing::ManualClock::time_point{then});
-    if (then == away_to_ && dice_.chance(0.3) && !is_over_) sweep();  // before the engine had time to look
+    if (then == away_to_ && dice_.chance(0.3) && !is_over_ && !is_sink_asleep_)
+      sweep();  // before the engine had time to look
   }
   if (end != Time::max() && now() < end) clock_.reach(testing::ManualClock::time_point{end});
 }

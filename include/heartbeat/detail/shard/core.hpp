@@ -20,6 +20,7 @@
 #include <heartbeat/detail/shard/ending.hpp>
 #include <heartbeat/detail/shard/performing.hpp>
 #include <heartbeat/detail/shard/shard.hpp>
+#include <heartbeat/detail/telling/event_room.hpp>
 #include <heartbeat/duration.hpp>
 
 namespace heartbeat::detail {
@@ -76,7 +77,6 @@ class Core {
   }
 
   [[nodiscard]] Limits& limits() noexcept { return limits_; }
-  [[nodiscard]] Credits& credits() noexcept { return limits_.credits; }
 
   [[nodiscard]] std::size_t shard_count() const noexcept { return shards_.size(); }
   [[nodiscard]] Shard& shard(std::size_t place) noexcept { return *shards_[place]; }
@@ -103,12 +103,13 @@ class Core {
   }
 
  protected:
-  explicit Core(std::size_t most_calls, TokenRate rate = {}, TokenRate rate_again = {}) noexcept
-      : limits_{most_calls, rate, rate_again} {}
+  Core(std::size_t most_calls, std::size_t event_capacity, TokenRate rate = {}, TokenRate rate_again = {}) noexcept
+      : event_room_{event_capacity}, limits_{most_calls, rate, rate_again} {}
   virtual ~Core() {
     if (owner_ != this) owner_->remove_reference();
   }
 
+  EventRoom event_room_;                        // all shards'; atomic
   std::vector<std::unique_ptr<Shard>> shards_;  // constant once made
 
  private:

@@ -47,7 +47,6 @@ struct ShardPolicy {
   bool sends_beats = true;  // else another engine beats for these keys: they are held until they end
   TickScale scale;
   std::int64_t gap_threshold;
-  std::size_t event_capacity;
 };
 
 /// What must happen once the lock is free.
@@ -78,13 +77,13 @@ struct Effects {
 /// The parts of one shard, all of them under its lock.
 struct ShardParts {
   /// For the shard at `place` of `shards`. Throws std::bad_alloc.
-  ShardParts(const ShardPolicy& the_policy, Limits& limits, Instant now, std::uint64_t seed, std::size_t place,
-             std::size_t shards)
+  ShardParts(const ShardPolicy& the_policy, Limits& limits, EventRoom& event_room, Instant now, std::uint64_t seed,
+             std::size_t place, std::size_t shards)
       : policy{the_policy},
         timetable{policy.scale, now},
         departures{timetable.chunks(), policy.scale.down(now), limits, place},
         roster{place, shards},
-        news{policy.has_sink, policy.event_capacity},
+        news{policy.has_sink, event_room},
         random{seed} {}
 
   const ShardPolicy policy;

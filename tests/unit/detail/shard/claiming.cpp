@@ -32,7 +32,7 @@ BOOST_AUTO_TEST_CASE(no_more_calls_are_in_flight_than_there_are_credits) {
   BOOST_TEST(sent.size() == 3u);
   BOOST_TEST(subject.statistics().in_flight == 3u);
   BOOST_TEST(subject.claim().empty());
-  BOOST_TEST(!subject.core->credits().waiting.empty());
+  BOOST_TEST(!subject.core->limits().credits.waiting.empty());
 }
 
 BOOST_AUTO_TEST_CASE(each_answer_makes_room_for_one_more) {
@@ -49,7 +49,7 @@ BOOST_AUTO_TEST_CASE(each_answer_makes_room_for_one_more) {
   }
 
   BOOST_TEST(in_all == 5u);
-  BOOST_TEST(subject.core->credits().available() == 2u);
+  BOOST_TEST(subject.core->limits().credits.available() == 2u);
 }
 
 BOOST_AUTO_TEST_CASE(what_is_nearest_to_valid_until_gets_the_credit_that_is_left) {
@@ -71,14 +71,14 @@ BOOST_AUTO_TEST_CASE(a_call_that_is_given_up_holds_no_credit) {
   subject.start(1, quick_timeout());
   RecordReference second = subject.start(2);
   (void)subject.send(start_time);
-  BOOST_TEST(subject.core->credits().available() == 0u);
+  BOOST_TEST(subject.core->limits().credits.available() == 0u);
 
   subject.stop(*second);
-  BOOST_TEST(subject.core->credits().available() == 1u);
+  BOOST_TEST(subject.core->limits().credits.available() == 1u);
   subject.turn(start_time + s);
 
   BOOST_TEST(subject.statistics().timed_out == 1u);
-  BOOST_TEST(subject.core->credits().available() == 2u);
+  BOOST_TEST(subject.core->limits().credits.available() == 2u);
 }
 
 // F16: four of ten credits are held by a dead server's sessions at first, then five at most, whatever they try.
@@ -97,7 +97,7 @@ BOOST_AUTO_TEST_CASE(repeated_attempts_hold_no_more_than_half_of_the_credits) {
 
   BOOST_TEST(sent.size() == 6u);
   BOOST_TEST(subject.find(100)->slot != nullptr, "the one that has not failed yet");
-  BOOST_TEST(subject.core->credits().available() == 4u);
+  BOOST_TEST(subject.core->limits().credits.available() == 4u);
 }
 
 BOOST_AUTO_TEST_CASE(what_had_to_wait_is_counted_and_one_of_them_says_so) {
@@ -166,12 +166,12 @@ BOOST_AUTO_TEST_CASE(a_blocking_call_holds_its_credit_until_it_returns) {
 
   subject.turn(start_time + s);
   BOOST_TEST(subject.statistics().timed_out == 1u);
-  BOOST_TEST(subject.core->credits().available() == 0u);
+  BOOST_TEST(subject.core->limits().credits.available() == 0u);
   subject.returned(calls[0]);
-  BOOST_TEST(subject.core->credits().available() == 1u);
+  BOOST_TEST(subject.core->limits().credits.available() == 1u);
 
   subject.tickets.clear();
-  BOOST_TEST(subject.core->credits().available() == 1u);
+  BOOST_TEST(subject.core->limits().credits.available() == 1u);
 }
 
 BOOST_AUTO_TEST_CASE(a_lane_that_had_no_thread_makes_a_shortage_of_its_waiting) {

@@ -66,13 +66,9 @@ BOOST_AUTO_TEST_CASE(each_generation_is_a_new_one_and_none_is_zero) {
 
 BOOST_AUTO_TEST_CASE(generations_of_different_shards_differ) {
   bool destroyed = false;
-  const ShardPolicy policy{.same_key = &same_int_key,
-                           .has_close = false,
-                           .has_sink = false,
-                           .scale = TickScale{ms},
-                           .gap_threshold = s,
-                           .event_capacity = 1};
-  auto* const core = new RecordingCore{policy, 4, destroyed, 100};
+  const ShardPolicy policy{
+      .same_key = &same_int_key, .has_close = false, .has_sink = false, .scale = TickScale{ms}, .gap_threshold = s};
+  auto* const core = new RecordingCore{policy, 4, destroyed, 100, 1};
   std::vector<std::uint64_t> generations;
   for (int key = 0; key < 8; ++key) {
     Shard& shard = core->shard(static_cast<std::size_t>(key) % 4);

@@ -24,10 +24,10 @@ namespace heartbeat::detail {
 class RecordingCore final : public Core {
  public:
   RecordingCore(const ShardPolicy& policy, std::size_t shards, bool& destroyed, std::size_t most_calls,
-                TokenRate rate = {}, TokenRate rate_again = {})
-      : Core{most_calls, rate, rate_again}, destroyed_{destroyed} {
+                std::size_t event_capacity, TokenRate rate = {}, TokenRate rate_again = {})
+      : Core{most_calls, event_capacity, rate, rate_again}, destroyed_{destroyed} {
     for (std::size_t i = 0; i < shards; ++i)
-      shards_.push_back(std::make_unique<Shard>(*this, policy, time, 1, i, shards));
+      shards_.push_back(std::make_unique<Shard>(*this, policy, event_room_, time, 1, i, shards));
   }
 
   Instant now() noexcept override { return time; }
@@ -37,7 +37,7 @@ class RecordingCore final : public Core {
     has_news = has_news || effects.has_news;
     has_closed = has_closed || effects.has_closed;
     const Returned returned = std::exchange(effects.returned, {});
-    credits().give(returned.credits, returned.again);
+    limits().credits.give(returned.credits, returned.again);
     free_dead(effects);
   }
   void free_record(Record& record) noexcept override {
@@ -92,9 +92,9 @@ class ShardSubject {
                                            .blocks_in_close = setup.blocks_in_close,
                                            .has_sink = setup.has_sink,
                                            .scale = TickScale{ms},
-                                           .gap_threshold = s,
-                                           .event_capacity = setup.event_capacity},
-                               1, core_destroyed, setup.most_in_flight, setup.rate, setup.rate_again}},
+                                           .gap_threshold = s},
+                               1, core_destroyed, setup.most_in_flight, setup.event_capacity, setup.rate,
+                               setup.rate_again}},
         shard{core->shard(0)} {}
 
   ~ShardSubject() {
