@@ -127,6 +127,7 @@ void Engine<Key, T, C, E>::pass_on(const Returned& returned) noexcept {
 template <class Key, class T, class C, class E>
 void Engine<Key, T, C, E>::free_record(Record& record) noexcept {
   Shard& home = record.shard();
+  if (ParentLink* const link = record.parent(); link != nullptr) link->forget(record);
   record.rules->release();
   delete static_cast<KeyedRecord<Key>*>(&record);
   home.unpin();
