@@ -19,6 +19,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <limits>
 
 #include <heartbeat/detail/monitor/watched.hpp>
 #include <heartbeat/detail/timing/tick.hpp>
@@ -35,6 +36,8 @@ class Absence {
   }
   /// Everything that came up meanwhile has been looked at.
   void forget() noexcept { length_ = 0; }
+  /// It was away after that moment.
+  [[nodiscard]] bool was_after(Instant moment) const noexcept { return over_ > moment; }
 
   /// The end of the grace of a key that may be silent for `allowance`; 0 if the process was here all the time.
   [[nodiscard]] Instant grace(std::int64_t allowance) const noexcept {
@@ -43,7 +46,7 @@ class Absence {
 
  private:
   std::int64_t length_ = 0;
-  Instant over_ = 0;  // when it was seen
+  Instant over_ = std::numeric_limits<Instant>::min();  // when the last one was seen
 };
 
 /// What a look at a record has found.
@@ -71,11 +74,12 @@ class SilenceRules {
 
   [[nodiscard]] const D& detector() const noexcept { return detector_; }
 
-  /// The record was touched now, which is later than its last touch.
-  void touch(Record& record, Instant now) const noexcept {
-    // A key that may not be so silent, and lives: it was us who were away, which says nothing of its arrivals.
-    if (const std::int64_t silence = now - record.touched; !record.has_grace && silence <= allowance(record)) {
-      detector_.arrived(record.arrivals, std::chrono::nanoseconds{record.ttl}, std::chrono::nanoseconds{silence});
+  /// The record was touched now, which is later than its last touch. `was_away`: not all the time since then were we
+  /// here, so its silence says nothing of its arrivals.
+  void touch(Record& record, Instant now, bool was_away) const noexcept {
+    if (!was_away) {
+      detector_.arrived(record.arrivals, std::chrono::nanoseconds{record.ttl},
+                        std::chrono::nanoseconds{now - record.touched});
     }
     record.touched = now;
     record.is_noticed = record.has_grace = false;
