@@ -161,9 +161,7 @@ class PerClient {
     return Handle{std::move(record), clock(), !is_running_one};
   }
 
-  /// Ends the key as stopped; true if this call ended it. Otherwise as `PerClientHandle::stop`, but for one that has
-  /// ended already: it is not found by its key, so false may come while callbacks of one run that somebody else has
-  /// just ended. Its handle's `stop` waits also then.
+  /// Ends the key as stopped; false if none runs: see `HeartbeatRegistry::stop`. Otherwise as `PerClientHandle::stop`.
   bool stop(const K& key) { return stop_found(find(key), true); }
 
   /// The same for one generation only: what a callback of an old generation should use (K20).
