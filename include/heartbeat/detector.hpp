@@ -16,9 +16,9 @@ namespace heartbeat {
 /// | ------------------------------------ | ------------- | ------- |
 /// | `D::State`                           |               | what it keeps of one key: a trivially copyable value, |
 /// |                                      |               | `State{}` when the watching begins |
-/// | `d.arrived(state, ttl, silence)`     |               | the key was touched, `silence` after the touch before it; |
-/// |                                      |               | not told of what was longer than the allowance, or in a |
-/// |                                      |               | grace: then it was the monitor's process that was away |
+/// | `d.arrived(state, ttl, silence)`     |               | the key was touched, `silence` after the touch before it, |
+/// |                                      |               | be that longer than the allowance; not told of a silence |
+/// |                                      |               | in which the monitor's process was away |
 /// | `d.allowance(constant, ttl)`         | `nanoseconds` | how long after its last touch the key expires; less |
 /// |                                      |               | than a tick counts as a tick |
 /// | `d.suspicion(constant, ttl, silence)`| `double`      | how suspicious such a silence is, on the detector's own |
@@ -27,6 +27,9 @@ namespace heartbeat {
 ///
 /// `ttl` is the key's, `silence` is not negative, both are nanoseconds. All of it `noexcept`, on a `const D`, and under
 /// a lock: it must not block, call back or take long. One writes one to learn from something else than arrivals.
+///
+/// That the process was away is seen by a wake-up that comes later than armed by more than the gap threshold. An
+/// absence in which none was due, or a shorter one, looks like a silence of the key, and is told.
 template <class D>
 concept Detector = std::copy_constructible<D> && std::is_trivially_copyable_v<typename D::State> &&
     std::default_initializable<typename D::State> &&

@@ -76,16 +76,8 @@ enum class condition {
 
 namespace detail {
 
-inline const char* message_of(errc code) noexcept {
-  switch (code) {
-    case errc::already_running: return "the key already has a running heartbeat: stop it first, or choose if_running";
-    case errc::shut_down: return "the registry has been shut down and takes no more heartbeats";
-    case errc::event_backlog: return "too many ends wait for the event sink: let it catch up, or raise event_capacity";
-    case errc::group_cancelled: return "the group has failed or was cancelled and takes no more heartbeats";
-    case errc::already_watched: return "the key is already watched: forget it first, or choose if_watched";
-    case errc::close_on_its_way:
-      return "a close of the key is on its way, and may reach the server after what was opened since: wait for it "
-             "(wait_for_close), then open and start";
+inline const char* message_of_rule(errc rule) noexcept {
+  switch (rule) {
     case errc::interval_not_positive: return "interval must be greater than zero";
     case errc::ttl_not_above_interval: return "ttl must be greater than interval";
     case errc::beat_timeout_not_positive: return "beat_timeout must be greater than zero";
@@ -124,6 +116,20 @@ inline const char* message_of(errc code) noexcept {
     case errc::validity_below_client:
       return "ttl - safety_margin must not be less than that of the client's running heartbeat";
     case errc::close_grace_negative: return "close_grace must not be negative";
+    default: return "unknown heartbeat error";
+  }
+}
+
+inline const char* message_of(errc code) noexcept {
+  switch (code) {
+    case errc::already_running: return "the key already has a running heartbeat: stop it first, or choose if_running";
+    case errc::shut_down: return "the registry has been shut down and takes no more heartbeats";
+    case errc::event_backlog: return "too many ends wait for the event sink: let it catch up, or raise event_capacity";
+    case errc::group_cancelled: return "the group has failed or was cancelled and takes no more heartbeats";
+    case errc::already_watched: return "the key is already watched: forget it first, or choose if_watched";
+    case errc::close_on_its_way:
+      return "a close of the key is on its way, and may reach the server after what was opened since: wait for it "
+             "(wait_for_close), then open and start";
     case errc::beat_timed_out: return "no answer within the beat timeout";
     case errc::beat_dropped: return "the transport dropped the beat unanswered";
     case errc::transport_threw: return "the transport threw an exception";
@@ -137,8 +143,8 @@ inline const char* message_of(errc code) noexcept {
              "an asynchronous transport";
     case errc::in_flight_limit_reached: return "as many calls were in flight as max_in_flight allows: raise it";
     case errc::send_rate_reached: return "as many calls were sent as max_sends_per_second allows: raise it";
+    default: return message_of_rule(code);
   }
-  return "unknown heartbeat error";
 }
 
 // Default visibility, of the classes and of the functions that hold an object of them: a program and its plugins must

@@ -42,7 +42,7 @@ class HeartbeatGroup {
   HeartbeatGroup(const HeartbeatGroup&) = delete;
   HeartbeatGroup& operator=(const HeartbeatGroup&) = delete;
 
-  /// `stop()`.
+  /// `stop()`: outside callbacks nothing of its heartbeats runs any more, whoever ended them.
   ~HeartbeatGroup() {
     stop();
     members_.clear();
@@ -81,15 +81,27 @@ class HeartbeatGroup {
     members_.splice(members_.end(), member);
   }
 
-  /// Ends all heartbeats of the group as stopped. More can be started.
+  /// Ends all heartbeats of the group as stopped. More can be started, and what is started meanwhile may run on.
+  ///
+  /// Threading and blocking as `HeartbeatHandle::stop` of each, once all of them have ended: outside callbacks it
+  /// returns when no callback of a heartbeat of the group runs or will run, its `ended` event excepted; also of one
+  /// that ended before, or that another stop, the parent or a failure ends at that moment. Guarantees: G2, G3, G15.
   void stop() noexcept {
-    while (detail::Record* child = link_->take_child()) {
+    using Ender = detail::Ender<typename Registry::EngineType>;
+    const auto stop = [this](detail::Record* child, bool wait) {
       const detail::RecordReference mine{child};
-      engine_.stop(*mine, true);
-    }
+      engine_.stop(*mine, wait);
+      if (wait || Ender::is_quiet(*mine)) link_->forget(*mine);
+    };
+    while (detail::Record* const child = link_->take_child())
+      stop(child, false);
+    if (detail::CallbackFrame::is_inside()) return;
+    while (detail::Record* const child = link_->ended_child())  // ours that are not quiet yet, and those of others
+      stop(child, true);
   }
 
-  /// Waits until every heartbeat of the group has ended, and gives the first failure; no value if none failed.
+  /// Waits until every heartbeat of the group has ended, and gives the first failure; no value if none failed. Stop
+  /// callbacks of what has ended may still run: `stop`, which the destructor calls, waits for them too.
   ///
   /// Blocks: until then, or drives an executor in virtual time. Throws: std::errc::resource_deadlock_would_occur inside
   /// a callback, of whichever registry, where it could wait for itself; also where an executor in virtual time has

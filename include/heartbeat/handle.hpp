@@ -95,7 +95,8 @@ class [[nodiscard("a handle that is dropped stops its heartbeat: keep it, or cal
     return record_ ? record_->generation : 0;
   }
 
-  /// Ends the heartbeat as stopped. True if this call ended it.
+  /// Ends the heartbeat as stopped. True if this call ended it; if another has, or ends it at this moment, it waits all
+  /// the same.
   ///
   /// Threading: any thread, any callback; one that runs meanwhile may destroy this handle. Blocks: outside callbacks,
   /// until no callback of this heartbeat runs; its `ended` event may come later. Never on the network: the answer of a

@@ -21,7 +21,7 @@ enum class IfWatched : std::uint8_t {
 
 /// How one key is watched. An aggregate: `{.ttl = 30s}`.
 struct WatchOptions {
-  /// How long the key may be silent (PhiAccrual: until it has seen enough arrivals). Greater than zero.
+  /// How long the key may be silent (PhiAccrual: until it has seen enough of it). Greater than zero.
   Duration ttl = std::chrono::seconds{30};
   /// What `watch` does when the key is watched already.
   IfWatched if_watched = IfWatched::refuse;

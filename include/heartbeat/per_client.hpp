@@ -161,7 +161,7 @@ class PerClient {
     return Handle{std::move(record), clock(), !is_running_one};
   }
 
-  /// Ends the key as stopped; false if there was none. Otherwise as `PerClientHandle::stop`.
+  /// Ends the key as stopped; false if none runs: see `HeartbeatRegistry::stop`. Otherwise as `PerClientHandle::stop`.
   bool stop(const K& key) { return stop_found(find(key), true); }
 
   /// The same for one generation only: what a callback of an old generation should use (K20).

@@ -98,7 +98,8 @@ class HeartbeatRegistry {
 
   /// Starts a heartbeat for `key`.
   ///
-  /// Blocks: never, but with `IfRunning::replace` as `stop` does. Allocates: one record.
+  /// Blocks: never, but with `IfRunning::replace`, where one runs, as its handle's `stop` does; also if another ends it
+  /// at that moment. Of one that had ended before, callbacks may still run. Allocates: one record.
   /// Throws: std::system_error with `errc::already_running`, `errc::close_on_its_way`, `errc::shut_down`,
   /// `errc::event_backlog`, or the code of the rule an option breaks; std::bad_alloc; what hashing or copying the key
   /// throws; all with nothing changed (G13).
@@ -123,7 +124,9 @@ class HeartbeatRegistry {
     return Handle{std::move(record), engine_->clock(), !is_running_one};
   }
 
-  /// Ends the key's heartbeat as stopped; false if there was none. Otherwise as `HeartbeatHandle::stop`.
+  /// Ends the key's heartbeat as stopped; true if this call ended it. Otherwise as `HeartbeatHandle::stop`, but for one
+  /// that has ended already: it is not found by its key, so false may come while callbacks of one run that somebody
+  /// else has just ended. Whoever needs to know that they are over keeps the handle, whose `stop` waits also then.
   bool stop(const K& key) { return stop_found(engine_->find(key, EngineType::any_generation), true); }
 
   /// The same for one generation only: what a callback of an old generation should use (K20).
@@ -132,12 +135,18 @@ class HeartbeatRegistry {
   /// As `stop`, and never waits.
   bool request_stop(const K& key) { return stop_found(engine_->find(key, EngineType::any_generation), false); }
 
-  /// Ends every running heartbeat as stopped; how many. Heartbeats started meanwhile may run on.
-  std::size_t stop_all() noexcept { return detail::Ender<EngineType>{*engine_}.end_all(EndReason::stopped); }
+  /// Ends every running heartbeat as stopped; how many. Heartbeats started meanwhile may run on. Waits as
+  /// `HeartbeatHandle::stop` for the callbacks of all that it met running, once they have ended; not for those of what
+  /// had ended already. Guarantees: G15.
+  std::size_t stop_all() noexcept { return detail::Ender<EngineType>{*engine_}.stop_all(); }
+
+  /// As `stop_all`, and never waits.
+  std::size_t request_stop_all() noexcept { return detail::Ender<EngineType>{*engine_}.end_all(EndReason::stopped); }
 
   /// Ends what has stalled now, without waiting for the executor, and returns those that this call ended; each is
   /// returned by one call only. Respects `OnStall::keep_beating` and the grace after a time gap. Also happens by
-  /// itself.
+  /// itself. Waits for no callback: tokens of what it ended fire on the executor, maybe later; a handle's `stop` waits
+  /// for them.
   ///
   /// Throws: std::bad_alloc before anything of a slice has ended; what copying a key throws. Guarantees: G12.
   std::vector<K> sweep() { return engine_->sweep(); }

@@ -11,6 +11,8 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <heartbeat/group.hpp>
+
 #include "world.hpp"
 
 using namespace heartbeat::guarantees;  // NOLINT
@@ -77,6 +79,105 @@ BOOST_AUTO_TEST_CASE(g15_it_waits_for_the_stop_callbacks_that_are_running) {
   first.join();
   opener.join();
   BOOST_TEST(has_ended_it.load());
+}
+
+// A registry whose transport is inside its call of one heartbeat until it is let go on.
+struct HeldCall {
+  HeldCall()
+      : registry{answering([this](const int&, const BeatContext&, BeatCompletion done) {
+                   inside.open();
+                   go_on.wait();
+                   has_returned = true;
+                   done(BeatResult::acknowledged());
+                 }),
+                 {},
+                 heartbeat::ThreadExecutor{{.threads = 2}}} {}  // one for the call, one for the rest
+
+  // Stops by `stop`, while another thread lets the call return; it must have returned by then.
+  template <class Stop>
+  void must_be_waited_for_by(Stop stop) {
+    std::thread opener{[this] { go_on.open(); }};
+    stop();
+
+    BOOST_TEST(has_returned.load());
+    opener.join();
+  }
+
+  Door inside;
+  Door go_on;
+  std::atomic<bool> has_returned{false};
+  ThreadRegistry registry;
+};
+
+using Group = heartbeat::HeartbeatGroup<ThreadRegistry>;
+
+// A member that another call has ended is in no list of those that run, and its callback runs on (F33).
+BOOST_AUTO_TEST_CASE(g15_a_groups_stop_waits_for_members_that_others_have_ended) {
+  HeldCall held;
+  std::stop_source parent;
+  Group group{held.registry, parent.get_token()};
+  group.start(7, one_beat<ThreadRegistry>());
+  BOOST_TEST(held.inside.wait());
+  BOOST_TEST(held.registry.request_stop(7));
+
+  held.must_be_waited_for_by([&] { group.stop(); });
+}
+
+BOOST_AUTO_TEST_CASE(g15_and_so_does_its_destructor_after_the_parent_was_cancelled) {
+  HeldCall held;
+  std::stop_source parent;
+  std::optional<Group> group;
+  group.emplace(held.registry, parent.get_token());
+  group->start(7, one_beat<ThreadRegistry>());
+  BOOST_TEST(held.inside.wait());
+  parent.request_stop();
+  BOOST_TEST(!group->wait());
+
+  held.must_be_waited_for_by([&] { group.reset(); });
+}
+
+BOOST_AUTO_TEST_CASE(g15_of_two_who_stop_a_group_both_wait) {
+  HeldCall held;
+  Group group{held.registry};
+  group.start(7, one_beat<ThreadRegistry>());
+  BOOST_TEST(held.inside.wait());
+  std::thread first{[&] { group.stop(); }};
+  BOOST_TEST(!group.wait());  // the first one has ended it
+
+  held.must_be_waited_for_by([&] { group.stop(); });
+
+  first.join();
+}
+
+BOOST_AUTO_TEST_CASE(g15_a_stop_of_all_waits_and_a_request_for_it_does_not) {
+  HeldCall held;
+  ThreadRegistry::Handle beat = held.registry.start(7, one_beat<ThreadRegistry>());
+  BOOST_TEST(held.inside.wait());
+  HeldCall other;
+  ThreadRegistry::Handle others = other.registry.start(7, one_beat<ThreadRegistry>());
+  BOOST_TEST(other.inside.wait());
+
+  BOOST_TEST(other.registry.request_stop_all() == 1U);  // at once, though the call runs
+  BOOST_TEST(!other.has_returned.load());
+  other.go_on.open();
+  held.must_be_waited_for_by([&] { BOOST_TEST(held.registry.stop_all() == 1U); });
+}
+
+// Inside a callback of whichever registry nothing waits.
+BOOST_AUTO_TEST_CASE(g15_a_group_that_is_stopped_inside_a_callback_does_not_wait) {
+  HeldCall held;
+  Group group{held.registry};
+  group.start(7, one_beat<ThreadRegistry>());
+  BOOST_TEST(held.inside.wait());
+  ThreadRegistry caller{answering(acknowledge)};
+  ThreadRegistry::Handle beat = caller.start(1, one_beat<ThreadRegistry>());
+  const std::stop_callback stops_it{beat.stop_token(), [&] { group.stop(); }};
+
+  BOOST_TEST(returns([&] { beat.stop(); }));
+
+  BOOST_TEST(!held.has_returned.load());
+  BOOST_TEST(group.size() == 0U);
+  held.go_on.open();
 }
 
 BOOST_AUTO_TEST_CASE(g15_it_waits_for_no_answer_and_for_no_blocking_beat) {

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 // A parent's cancellation against the start, the beat and the end of its children; a group's failures against those who
-// wait for it, start in it and stop it. The promises are G3 and G11.
+// wait for it, start in it and stop it; a group's stop against whoever else ends its members. The promises are G3, G11
+// and G15.
+#include <cstddef>
+#include <initializer_list>
 #include <optional>
 #include <stop_token>
 #include <utility>
@@ -21,6 +24,13 @@ World::Options child_of(const std::stop_source& parent) {
   World::Options options = World::at_once();
   options.parent = parent.get_token();
   return options;
+}
+
+// Stops the group, of which these are members.
+void stop(World& world, World::Group& group, std::initializer_list<std::size_t> members) {
+  group.stop();
+  for (const std::size_t member : members)
+    world.server.watch.stop_returned(member, false);
 }
 
 }  // namespace
@@ -152,6 +162,121 @@ BOOST_AUTO_TEST_CASE(a_group_is_waited_for_by_two_while_another_stops_it) {
     };
 
     world.together({{"waiter", wait}, {"other", wait}, {"stopper", [&] { group.stop(); }}});
+
+    world.comes_to_rest();
+  });
+}
+
+// What one of them has taken out of the list runs on for the other, who must not return before it is quiet (F33).
+BOOST_AUTO_TEST_CASE(of_two_who_stop_a_group_both_wait_for_all_its_members) {
+  explore([](Scheduler& schedule) {
+    World world{schedule, {.workers = 1, .pool = 2}};
+    World::Group group{*world.registry};
+    const std::size_t a = world.start_in(group, 1);
+    const std::size_t b = world.start_in(group, 2);
+    const auto stop_it = [&] { stop(world, group, {a, b}); };
+
+    world.together({{"stopper", stop_it}, {"other", stop_it}});
+
+    world.comes_to_rest();
+  });
+}
+
+// The member's stop by key has taken it out of the list.
+BOOST_AUTO_TEST_CASE(a_group_is_stopped_while_a_member_is_stopped_by_key) {
+  explore([](Scheduler& schedule) {
+    World world{schedule, {.workers = 1, .pool = 2}};
+    World::Group group{*world.registry};
+    const std::size_t member = world.start_in(group, 1);
+
+    world.together({{"stopper", [&] { stop(world, group, {member}); }},
+                    {"other", [&] { world.registry->request_stop(world.key(1)); }}});
+
+    if (group.size() != 0) schedule.fail("one runs on");
+    world.comes_to_rest();
+  });
+}
+
+// The engine's own end, by the executor, and the events that are still to be told of it.
+BOOST_AUTO_TEST_CASE(a_group_is_stopped_while_its_parent_is_cancelled) {
+  explore([](Scheduler& schedule) {
+    World world{schedule, {.workers = 2, .pool = 1}};
+    std::stop_source parent;
+    World::Group group{*world.registry, parent.get_token()};
+    const std::size_t a = world.start_in(group, 1);
+    const std::size_t b = world.start_in(group, 2);
+
+    world.together({{"canceller", [&] { parent.request_stop(); }}, {"stopper", [&] { stop(world, group, {a, b}); }}});
+
+    if (group.size() != 0) schedule.fail("one runs on");
+    world.comes_to_rest();
+  });
+}
+
+BOOST_AUTO_TEST_CASE(a_group_is_stopped_while_its_first_member_fails) {
+  explore([](Scheduler& schedule) {
+    World world{schedule, {.workers = 2, .pool = 1}};
+    World::Group group{*world.registry};
+    const std::size_t a = world.start_in(group, 1);
+    const std::size_t b = world.start_in(group, 2);
+
+    world.together({{"server",
+                     [&] {
+                       if (auto call = world.server.next_call()) world.server.answer(*call, BeatResult::gone());
+                     }},
+                    {"stopper", [&] {
+                       stop(world, group, {a, b});
+                     }}});
+
+    world.comes_to_rest();
+  });
+}
+
+// Neither of them has seen the member when its start returns, or both have.
+BOOST_AUTO_TEST_CASE(a_group_is_stopped_by_two_while_a_member_is_being_started) {
+  explore([](Scheduler& schedule) {
+    World world{schedule, {.workers = 1, .pool = 1}};
+    World::Group group{*world.registry};
+    bool is_in = false;
+    const auto stop_it = [&] {
+      const bool was_in = is_in;
+      group.stop();
+      if (was_in) world.server.watch.stop_returned(0, false);
+    };
+
+    world.together({{"starter",
+                     [&] {
+                       world.start_in(group, 1);
+                       is_in = true;
+                     }},
+                    {"stopper", stop_it},
+                    {"other", stop_it}});
+
+    group.stop();
+    world.comes_to_rest();
+  });
+}
+
+// Its records are freed while the other looks for those that are not quiet yet.
+BOOST_AUTO_TEST_CASE(a_group_is_stopped_while_its_members_are_forgotten) {
+  explore([](Scheduler& schedule) {
+    World world{schedule, {.workers = 1, .pool = 2}};
+    std::optional<World::Group> group;
+    group.emplace(*world.registry);
+    const std::size_t a = world.start_in(*group, 1);
+    const std::size_t b = world.start_in(*group, 2);
+    const auto stop_by_key = [&](int name) {
+      return [&world, name] { world.registry->request_stop(world.key(name)); };
+    };
+
+    world.together({{"owner",
+                     [&] {
+                       group.reset();
+                       for (const std::size_t member : {a, b})
+                         world.server.watch.stop_returned(member, false);
+                     }},
+                    {"stopper of a", stop_by_key(1)},
+                    {"stopper of b", stop_by_key(2)}});
 
     world.comes_to_rest();
   });

@@ -178,6 +178,20 @@ BOOST_AUTO_TEST_CASE(when_the_last_stop_returns_no_beat_of_the_client_is_being_s
   });
 }
 
+// Whichever of them ends it, and also if it is the client that does (F33).
+BOOST_AUTO_TEST_CASE(of_two_who_stop_the_last_key_both_wait_for_the_beats_of_the_client) {
+  explore([](Scheduler& schedule) {
+    ClientWorld world{schedule};
+    world.start(1);
+    const auto stop_it = [&] {
+      world.handle(1).stop();
+      if (world.sending != 0) schedule.fail("a beat is being sent after the last stop");
+    };
+
+    world.together({{"stopper", stop_it}, {"other", stop_it}, {"server", [&] { world.lose_client(); }}});
+  });
+}
+
 BOOST_AUTO_TEST_CASE(two_first_keys_and_a_leaver_come_to_one_client) {
   explore([](Scheduler& schedule) {
     ClientWorld world{schedule};

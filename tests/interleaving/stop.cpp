@@ -98,6 +98,26 @@ BOOST_AUTO_TEST_CASE(an_end_is_told_though_another_lane_was_telling) {
       3'000);
 }
 
+// It waits for those that it ended.
+BOOST_AUTO_TEST_CASE(all_are_stopped_while_another_stops_one_of_them) {
+  explore([](Scheduler& schedule) {
+    World world{schedule, {.workers = 1, .pool = 2}};
+    auto a = world.start(1);
+    auto b = world.start(2);
+    const auto callback = world.when_it_ends(a);
+
+    world.together({{"stopper",
+                     [&] {
+                       const bool both = world.registry->stop_all() == 2;
+                       if (both) world.server.watch.stop_returned(a.number, true);
+                       world.server.watch.stop_returned(b.number, false);
+                     }},
+                    {"other", [&] { world.stop(a); }}});
+
+    world.comes_to_rest();
+  });
+}
+
 BOOST_AUTO_TEST_CASE(the_handle_dies_while_another_stops_by_key) {
   explore([](Scheduler& schedule) {
     World world{schedule};

@@ -71,6 +71,13 @@ struct Plan {
   }
 };
 
+// What callers and the end of the registry do about closes.
+inline void draw_closes(Plan& plan, Dice& dice) {
+  plan.follows_recipe = dice.chance(0.3) ? 0.7 : 0.1;
+  static constexpr std::array<Span, 4> graces{2s, 2s, 20s, Span{0}};
+  plan.registry.close_grace = Duration{graces[dice.below(graces.size())]};
+}
+
 // How the ttls that a server tells vary, and a threshold of gaps that is shorter than most ttls, or longer.
 inline void draw_told_ttls(Plan& plan, Dice& dice) {
   static constexpr std::array<Span, 4> thresholds{1s, 1s, 50ms, 20s};
@@ -142,9 +149,7 @@ inline void draw_slowness(Plan& plan, Dice& dice) {
   plan.is_never_calm = flag();
   plan.close_fails = some();
   plan.close_twice = some();
-  plan.follows_recipe = flag() ? 0.7 : 0.1;
-  static constexpr std::array<Span, 4> graces{2s, 2s, 20s, Span{0}};
-  plan.registry.close_grace = Duration{graces[dice.below(graces.size())]};
+  draw_closes(plan, dice);
   draw_told_ttls(plan, dice);
   draw_slowness(plan, dice);
   return plan;

@@ -8,6 +8,7 @@
 #include <stop_token>
 #include <string>
 #include <system_error>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -144,6 +145,54 @@ BOOST_AUTO_TEST_CASE(parents_are_cancelled_in_the_middle_of_starts) {
 
   BOOST_TEST(survivors.load() == 0);
   scene.end();
+}
+
+// While one stops the group, another does too, a third ends its members by key and a fourth cancels their parent: none
+// of them takes a callback away from those who wait for it (G15).
+BOOST_AUTO_TEST_CASE(whoever_stops_a_group_finds_it_quiet) {
+  std::atomic<int> inside{0};  // callbacks of the one group that runs
+  Registry registry{heartbeat::FunctionTransport<AsyncBeat>{
+                        [&](const int&, const heartbeat::BeatContext&, heartbeat::BeatCompletion completion) {
+                          ++inside;
+                          std::this_thread::yield();
+                          completion(heartbeat::BeatResult::acknowledged());
+                          --inside;
+                        }},
+                    [&](const Registry::EventType& event) {
+                      if (event.kind == heartbeat::EventKind::ended) return;
+                      ++inside;
+                      std::this_thread::yield();
+                      --inside;
+                    }};
+  int not_quiet = 0;
+  std::atomic<int> found_running{0};
+
+  for (int n = 0; n < 2'000 * rounds(); ++n) {
+    std::stop_source parent;
+    Group group{registry, parent.get_token()};
+    for (int key = 0; key < members; ++key) {
+      Registry::Options options = quick<Registry::Options>();
+      std::error_code error;
+      group.start(key, options, error);
+      throw_unless_expected(error, {heartbeat::errc::group_cancelled});  // one has stalled, on a busy machine
+    }
+    on_threads(threads, [&](int thread) {
+      if (thread < 2) {
+        group.stop();
+        found_running += inside.load();
+      } else if (thread == 2) {
+        for (int key = 0; key < members; ++key)
+          registry.request_stop(key);
+      } else {
+        parent.request_stop();
+      }
+    });
+    not_quiet += inside.load() == 0 ? 0 : 1;
+  }
+
+  BOOST_TEST(found_running.load() == 0);
+  BOOST_TEST(not_quiet == 0);
+  BOOST_TEST(registry.shutdown(generous));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -422,19 +422,57 @@ BOOST_AUTO_TEST_CASE(a_watched_key_is_seen_as_it_stands) {
 BOOST_AUTO_TEST_CASE(a_detector_that_has_learnt_moves_the_deadline_earlier_and_the_wheel_with_it) {
   WatchDeskOf<PhiAccrual> desk{{.shards = 1}, PhiAccrual{{.threshold = 8.0, .minimum_deviation = 100ms}}};
   desk.monitor->watch(7, 30s);
-  for (int beat = 0; beat < 20; ++beat) {
+  for (int beat = 0; beat < 30; ++beat) {
     desk.executor.run_for(1s);
+    BOOST_CHECK(desk.due(7) == desk.now() + 29s);  // no whole ttl was watched yet
     BOOST_TEST(desk.monitor->touch(7));
   }
-  // 1 s + 5.612 deviations of 100 ms
-  BOOST_CHECK(desk.due(7) > 21'561ms && desk.due(7) < 21'562ms);
-  desk.executor.run_for(1561ms);
+  // 2 s + 5.612 deviations of 100 ms
+  BOOST_CHECK(desk.due(7) > 32'561ms && desk.due(7) < 32'562ms);
+  desk.executor.run_for(2561ms);
   BOOST_TEST(desk.told.empty());
   BOOST_TEST(desk.monitor->suspicion(7).value() == 8.0, boost::test_tools::tolerance(0.01));
 
   desk.executor.run_for(2ms);
 
   BOOST_TEST(desk.told.size() == 1u);
+}
+
+// What they sent while the network stood still comes at once.
+BOOST_AUTO_TEST_CASE(beats_that_are_delivered_at_once_expire_nobody) {
+  WatchDeskOf<PhiAccrual> desk;
+  desk.monitor->watch(7, 30s);
+
+  for (int beat = 0; beat < 8; ++beat) {
+    desk.executor.run_for(1ms);
+    BOOST_TEST(desk.monitor->touch(7));
+  }
+  desk.executor.run_for(30s - 1ms);
+
+  BOOST_TEST(desk.told.empty());
+  BOOST_TEST(desk.monitor->suspicion(7).value() < 8.0);
+  desk.executor.run_for(1ms);
+  BOOST_TEST(desk.told.size() == 1u);
+}
+
+// However regular it was, and wherever in its life one of its beats is lost.
+BOOST_AUTO_TEST_CASE(a_key_that_loses_one_beat_lives_and_one_that_loses_two_does_not) {
+  for (int lost = 1; lost < 300; lost += 7) {
+    WatchDeskOf<PhiAccrual> desk;
+    desk.monitor->watch(7, 30s);
+    for (int beat = 1; beat <= 300; ++beat) {
+      desk.executor.run_for(5s);
+      if (beat != lost) BOOST_TEST_REQUIRE(desk.monitor->touch(7));
+    }
+    for (int beat = 0; beat < 400; ++beat) {  // until the loss is long ago
+      desk.executor.run_for(5s);
+      BOOST_TEST_REQUIRE(desk.monitor->touch(7));
+    }
+
+    desk.executor.run_for(15s);
+
+    BOOST_TEST(desk.told.size() == 1u);
+  }
 }
 
 // --- the end

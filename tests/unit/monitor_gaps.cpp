@@ -65,10 +65,10 @@ struct Interrupted {
   return first;
 }
 
-// 20 beats, one each second: the key is due about 1.6 s after the last one.
+// 40 beats, one each second: the key is due about 2.6 s after the last one.
 void learn(WatchDeskOf<PhiAccrual>& desk) {
   desk.monitor->watch(7, 30s);
-  for (int beat = 0; beat < 20; ++beat) {
+  for (int beat = 0; beat < 40; ++beat) {
     desk.executor.run_for(1s);
     desk.monitor->touch(7);
   }
@@ -318,6 +318,37 @@ BOOST_AUTO_TEST_CASE(a_detector_learns_nothing_from_a_touch_in_the_grace) {
   BOOST_TEST(desk.monitor->touch(7));
 
   BOOST_CHECK(desk.due(7) - desk.now() == usual);
+}
+
+// Shorter than its allowance, but a look at another key was due meanwhile.
+BOOST_AUTO_TEST_CASE(a_detector_does_not_learn_an_absence_that_was_noticed_by_another_keys_look) {
+  for (const bool is_noticed_first : {true, false}) {
+    WatchDeskOf<PhiAccrual> desk{{.gap_threshold = 100ms, .shards = 1}};
+    learn(desk);
+    const nanoseconds usual = desk.due(7) - desk.now();
+    desk.monitor->watch(8, 500ms);
+    desk.clock.advance(2s);
+
+    if (is_noticed_first) desk.executor.run_for(0s);
+    BOOST_TEST(desk.monitor->touch(7));
+
+    BOOST_CHECK(desk.due(7) - desk.now() == usual);
+    desk.executor.run_for(2s);  // from here on its silences are its own
+    BOOST_TEST(desk.monitor->touch(7));
+    BOOST_CHECK(desk.due(7) - desk.now() > 4s);
+  }
+}
+
+// The executor was only a little late, so the silence was the key's.
+BOOST_AUTO_TEST_CASE(a_detector_learns_a_silence_beyond_its_allowance_that_ended_in_a_beat) {
+  WatchDeskOf<PhiAccrual> desk;
+  learn(desk);
+  desk.executor.run_for(2500ms);
+  desk.clock.advance(500ms);
+
+  BOOST_TEST(desk.monitor->touch(7));
+
+  BOOST_CHECK(desk.due(7) - desk.now() > 6s);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -188,6 +188,18 @@ BOOST_AUTO_TEST_CASE(request_stop_by_key_ends_it_too) {
   BOOST_CHECK(handle.ended() == EndReason::stopped);
 }
 
+BOOST_AUTO_TEST_CASE(request_stop_all_ends_everything_too) {
+  Desk desk;
+  const auto first = desk.registry->start(1);
+  const auto second = desk.registry->start(2);
+
+  BOOST_TEST(desk.registry->request_stop_all() == 2u);
+  BOOST_TEST(desk.registry->request_stop_all() == 0u);
+
+  BOOST_CHECK(first.ended() == EndReason::stopped);
+  BOOST_CHECK(second.ended() == EndReason::stopped);
+}
+
 BOOST_AUTO_TEST_CASE(stop_all_ends_everything_and_says_how_many) {
   Desk desk;
   std::vector<Desk::Handle> handles;

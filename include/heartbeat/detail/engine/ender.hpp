@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <utility>
 
 #include <heartbeat/detail/engine/engine.hpp>
 
@@ -65,6 +66,37 @@ class Ender {
 
   /// Ends every running heartbeat on the caller's thread; how many.
   std::size_t end_all(EndReason reason) const noexcept {
+    return end_each(reason, [](RecordReference&&) {});
+  }
+
+  /// Ends every running heartbeat as stopped; how many. Then waits for the callbacks of those that it has met, as
+  /// `stop`: one that runs for long keeps none of the others from being stopped, unless there are very many of them.
+  std::size_t stop_all() const noexcept {
+    std::array<RecordReference, slice_size> busy;  // not a vector: a stop must not need memory
+    std::size_t count = 0;
+    const auto wait = [&] {
+      for (; count != 0; busy[count] = {})
+        wait_for_callbacks(*busy[--count]);
+    };
+    const CoreReference kept{engine_};  // until the references are gone
+    const std::size_t ended = end_each(EndReason::stopped, [&](RecordReference&& record) {
+      if (is_quiet(*record)) return;
+      if (count == busy.size()) wait();
+      busy[count++] = std::move(record);
+    });
+    wait();
+    return ended;
+  }
+
+  /// Of a record that an owner has ended, or was told has ended, no callback runs or will run.
+  [[nodiscard]] static bool is_quiet(const Record& record) noexcept {
+    return record.busy.load(std::memory_order_acquire) == 0;
+  }
+
+ private:
+  // `then` is called with each one that was met running, when it has ended.
+  template <class Then>
+  std::size_t end_each(EndReason reason, Then then) const noexcept {
     const CoreReference kept{engine_};  // what a token calls may destroy the registry
     std::size_t count = 0;
     for (std::size_t i = 0; i < engine_.shard_count(); ++i) {
@@ -79,15 +111,15 @@ class Ender {
             record->add_reference();
         }
         for (Record* const record : std::span{some}.first(found)) {
-          const RecordReference mine{record};
+          RecordReference mine{record};
           if (end(*mine, reason)) ++count;
+          then(std::move(mine));
         }
       }
     }
     return count;
   }
 
- private:
   // But for those of a callback that we are called from, of whichever registry.
   static void wait_for_callbacks(Record& record) noexcept {
     if (CallbackFrame::is_inside()) return;

@@ -121,7 +121,6 @@ class Lifecycle : public Standing {
   }
 
  private:
-  void schedule_first(const Moment& moment, const BeatRules& rules, Instant limit, Random& random) noexcept;
   Action acknowledged(const Moment& moment, const BeatRules& rules, Instant send_time, std::optional<Duration> told,
                       Random& random) noexcept;
   Action failed(const Moment& moment, const BeatRules& rules, Instant send_time, bool retry, Random& random) noexcept;

@@ -47,6 +47,12 @@ class Schedule {
     return change_ttl(rules, told, tick);
   }
 
+  /// The first beat is drawn; of a session granted a while ago early enough for all attempts before `limit`.
+  void begin(const BeatRules& rules, Instant now, Instant limit, Random& random) noexcept {
+    const std::int64_t share = std::max<std::int64_t>(0, limit - now) / (rules.attempts + 1);
+    start(rules, add(now, rules.first_now ? 0 : random.below(std::min(rules.interval, share))));
+  }
+
   void start(const BeatRules& rules, Instant first) noexcept {
     next_send_ = first;
     grid_ = first - rules.interval;

@@ -13,7 +13,7 @@ namespace heartbeat::detail {
 inline Action Lifecycle::start(const Moment& moment, const BeatRules& rules, std::optional<Instant> granted, bool hold,
                                Random& random) noexcept {
   const Instant limit = add(granted.value_or(moment.now), rules.ttl - rules.margin);
-  schedule_first(moment, rules, limit, random);
+  schedule_.begin(rules, moment.now, limit, random);
   state_ = hold ? State::held : State::waiting;
   if (granted) {
     validity_.confirm(limit);
@@ -25,16 +25,9 @@ inline Action Lifecycle::start(const Moment& moment, const BeatRules& rules, std
   return action;
 }
 
-// A session granted a while ago gets its first beat early enough for all its attempts.
-inline void Lifecycle::schedule_first(const Moment& moment, const BeatRules& rules, Instant limit,
-                                      Random& random) noexcept {
-  const std::int64_t share = std::max<std::int64_t>(0, limit - moment.now) / (rules.attempts + 1);
-  schedule_.start(rules, add(moment.now, rules.first_now ? 0 : random.below(std::min(rules.interval, share))));
-}
-
 inline void Lifecycle::release_hold(const Moment& moment, const BeatRules& rules, Random& random) noexcept {
   if (state_ != State::held) return;
-  schedule_first(moment, rules, validity_.limit(), random);
+  schedule_.begin(rules, moment.now, validity_.limit(), random);
   state_ = State::waiting;
 }
 

@@ -19,6 +19,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <limits>
 
 #include <heartbeat/detail/monitor/watched.hpp>
 #include <heartbeat/detail/timing/alarm.hpp>
@@ -35,6 +36,7 @@ class Absence {
   /// The wake-up that is being looked at now is so late. There may be a gap more between two slices.
   void note(const Lateness& lateness, Instant now) noexcept {
     if (lateness.before > gap_threshold_) return;  // everybody knows of it
+    if (lateness.late > gap_threshold_) last_ = now;
     if (length_ > gap_threshold_ && lateness.late > gap_threshold_) {
       length_ += lateness.late;
     } else if (lateness.late > length_) {
@@ -50,6 +52,8 @@ class Absence {
     length_ = 0;
     known_ = INT64_MAX;
   }
+  /// It was away after that moment, for longer than the gap threshold.
+  [[nodiscard]] bool was_after(Instant moment) const noexcept { return last_ > moment; }
 
   /// The end of the grace of a key that may be silent for `allowance`, and for which more than `threshold` is an
   /// absence; 0 if the process was here all the time, or an earlier look has seen that it was not.
@@ -60,8 +64,9 @@ class Absence {
  private:
   const std::int64_t gap_threshold_;
   std::int64_t length_ = 0;
-  std::int64_t known_ = INT64_MAX;  // how much of it an earlier look has seen
-  Instant over_ = 0;                // when it was seen
+  std::int64_t known_ = INT64_MAX;                      // how much of it an earlier look has seen
+  Instant over_ = 0;                                    // when it was seen
+  Instant last_ = std::numeric_limits<Instant>::min();  // when the last one beyond the gap threshold was seen
 };
 
 /// What a look at a record has found.
@@ -89,11 +94,12 @@ class SilenceRules {
 
   [[nodiscard]] const D& detector() const noexcept { return detector_; }
 
-  /// The record was touched now, which is later than its last touch.
-  void touch(Record& record, Instant now) const noexcept {
-    // A key that may not be so silent, and lives: it was us who were away, which says nothing of its arrivals.
-    if (const std::int64_t silence = now - record.touched; !record.has_grace && silence <= allowance(record)) {
-      detector_.arrived(record.arrivals, std::chrono::nanoseconds{record.ttl}, std::chrono::nanoseconds{silence});
+  /// The record was touched now, which is later than its last touch. `was_away`: not all the time since then were we
+  /// here, so its silence says nothing of its arrivals.
+  void touch(Record& record, Instant now, bool was_away) const noexcept {
+    if (!was_away) {
+      detector_.arrived(record.arrivals, std::chrono::nanoseconds{record.ttl},
+                        std::chrono::nanoseconds{now - record.touched});
     }
     record.touched = now;
     record.is_noticed = record.has_grace = false;

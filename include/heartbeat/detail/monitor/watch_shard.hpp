@@ -99,7 +99,9 @@ class WatchShard {
     if (record == nullptr) return false;
     now = timetable_.alarm().saw(now);
     if (now <= record->touched) return true;  // another thread's later touch came first
-    rules_.touch(*record, now);
+    // Noticed by a turn since its last touch, or not yet, for the wake-up that would is late itself.
+    const bool was_away = absence_.was_after(record->touched) || timetable_.alarm().late(now) > gap_threshold_;
+    rules_.touch(*record, now, was_away);
     if (const Instant look = rules_.first_look(*record); timetable_.scale().up(look) < record->due) {
       timetable_.erase(*record);
       file(*record, look);

@@ -11,6 +11,14 @@
 //   and posts again; cancelled while a child's beat is claimed: each claim looks at `is_cancelled`, so none is claimed
 //   after the parent's `request_stop` has returned; the last reference goes while the parent's callback runs: the
 //   destructor waits for the callback, which therefore posts only what still has a reference.
+//
+// A group's children stay after their end, in a list of their own, until nothing of them runs: who stops the group must
+// also wait for those that somebody else has ended, or is ending at this moment (F33).
+//
+//    (added) --> running --(has ended, or was taken to be ended)--> ended --(quiet, or about to be freed)--> (in none)
+//
+// Neither list has references. A running child is alive by the roster's; an ended one may be dying, and is kept from
+// being freed by the link's lock, since whoever frees it takes it out first.
 #pragma once
 
 #include <atomic>
@@ -67,10 +75,7 @@ class ParentLink final : public Work {
   /// REQUIRES: the child's shard is locked.
   void add_child(Record& child) noexcept HEARTBEAT_EXCLUDES(mutex_) {
     const MutexLock lock{mutex_};
-    child.side->next_child = children_;
-    if (children_ != nullptr) children_->side->previous_child = &child;
-    children_ = &child;
-    child.side->is_child = true;
+    link(child, ChildList::running);
     living_.fetch_add(1, std::memory_order_relaxed);
   }
 
@@ -78,7 +83,7 @@ class ParentLink final : public Work {
   /// free. REQUIRES: the child's shard is locked.
   [[nodiscard]] bool child_ended(Record& child, EndReason reason) noexcept HEARTBEAT_EXCLUDES(mutex_) {
     const MutexLock lock{mutex_};
-    unlink(child);
+    if (child.side->child_list == ChildList::running) put_away(child);
     bool is_first = false;
     if (is_failure(reason)) {
       child.side->end_order = ++failures_;
@@ -90,15 +95,32 @@ class ParentLink final : public Work {
     return is_first;
   }
 
-  /// Takes a child out of the list, with a reference of the caller's; null if none is left.
+  /// Takes a running child, with a reference of the caller's, who ends it; null if none is left.
   [[nodiscard]] Record* take_child() noexcept HEARTBEAT_EXCLUDES(mutex_) {
     const MutexLock lock{mutex_};
-    Record* child = children_;
+    Record* child = running_;
     if (child != nullptr) {
-      child->add_reference();  // the list's child is alive: it has not ended
-      unlink(*child);
+      child->add_reference();  // it is alive: it has not ended
+      put_away(*child);
     }
     return child;
+  }
+
+  /// A child of a group that is not running and not known to be quiet, with a reference of the caller's; null if there
+  /// is none. It stays where it is.
+  [[nodiscard]] Record* ended_child() const noexcept HEARTBEAT_EXCLUDES(mutex_) {
+    const MutexLock lock{mutex_};
+    Record* child = ended_;
+    while (child != nullptr && !child->add_reference_if_alive())
+      child = child->side->next_child;  // nothing of a dying one runs
+    return child;
+  }
+
+  /// Of a child that has ended nothing runs or will run, or it is about to be freed.
+  void forget(Record& child) noexcept HEARTBEAT_EXCLUDES(mutex_) {
+    if (!fails_as_one_) return;  // it is in no list
+    const MutexLock lock{mutex_};
+    unlink(child);
   }
 
   /// A failed child's place among the failures, from 1; 0 for all others.
@@ -135,12 +157,31 @@ class ParentLink final : public Work {
 
   ~ParentLink() = default;
 
+  [[nodiscard]] Record*& first_of(ChildList list) noexcept HEARTBEAT_REQUIRES(mutex_) {
+    return list == ChildList::running ? running_ : ended_;
+  }
+
+  void link(Record& child, ChildList list) noexcept HEARTBEAT_REQUIRES(mutex_) {
+    Record*& first = first_of(list);
+    child.side->next_child = first;
+    if (first != nullptr) first->side->previous_child = &child;
+    first = &child;
+    child.side->child_list = list;
+  }
+
   void unlink(Record& child) noexcept HEARTBEAT_REQUIRES(mutex_) {
     Side& side = *child.side;
-    if (!std::exchange(side.is_child, false)) return;
-    (side.previous_child == nullptr ? children_ : side.previous_child->side->next_child) = side.next_child;
+    const ChildList list = std::exchange(side.child_list, ChildList::none);
+    if (list == ChildList::none) return;
+    (side.previous_child == nullptr ? first_of(list) : side.previous_child->side->next_child) = side.next_child;
     if (side.next_child != nullptr) side.next_child->side->previous_child = side.previous_child;
     side.previous_child = side.next_child = nullptr;
+  }
+
+  // From the running ones to the ended ones, if anybody may ask for those.
+  void put_away(Record& child) noexcept HEARTBEAT_REQUIRES(mutex_) {
+    unlink(child);
+    if (fails_as_one_) link(child, ChildList::ended);
   }
 
   ChildrenEnder& ender_;
@@ -150,7 +191,8 @@ class ParentLink final : public Work {
   Atomic<bool> is_cancelled_{false};
   Atomic<bool> is_posted_{false};
   mutable Mutex mutex_;
-  Record* children_ HEARTBEAT_GUARDED_BY(mutex_) = nullptr;
+  Record* running_ HEARTBEAT_GUARDED_BY(mutex_) = nullptr;
+  Record* ended_ HEARTBEAT_GUARDED_BY(mutex_) = nullptr;
   std::uint32_t failures_ HEARTBEAT_GUARDED_BY(mutex_) = 0;
   std::optional<Threading::StopCallback<Cancel>> callback_;  // set once; it may run meanwhile, and the owner's
                                                              // reference outlives that

@@ -27,6 +27,13 @@ namespace heartbeat::detail {
 
 class ParentLink;
 
+/// In which list of its link a child is.
+enum class ChildList : std::uint8_t {
+  none,
+  running,
+  ended,  // or being ended by whoever took it; callbacks of it may run
+};
+
 /// What few heartbeats need, in an allocation of its own.
 struct Side {
   Side() = default;
@@ -38,7 +45,7 @@ struct Side {
   ParentLink* parent = nullptr;             // constant; holds a reference
   Record* previous_child = nullptr;         // the link's lock
   Record* next_child = nullptr;             // the link's lock
-  bool is_child = false;                    // the link's lock: in the link's list
+  ChildList child_list = ChildList::none;   // the link's lock
   std::uint32_t end_order = 0;              // the link's lock: its place among the failures of its group, from 1
   std::atomic<Instant> last_progress{0};    // any thread
   std::atomic<std::uint64_t> beats{0};      // written under the shard lock; how many were claimed
@@ -87,6 +94,14 @@ struct Record : WheelHook {
 
   /// The caller has one already, or holds the lock under which the record is alive.
   void add_reference() noexcept { references.fetch_add(1, std::memory_order_relaxed); }
+  /// One more, of a record that may be dying: false if it has none any more. The caller keeps it from being freed.
+  [[nodiscard]] bool add_reference_if_alive() noexcept {
+    std::uint32_t count = references.load(std::memory_order_relaxed);  // guards nothing that is read here
+    while (count != 0) {
+      if (references.compare_exchange_weak(count, count + 1, std::memory_order_relaxed)) return true;
+    }
+    return false;
+  }
   /// True if that was the last one: the record is the caller's, to be freed without the lock.
   [[nodiscard]] bool drop_reference() noexcept { return references.fetch_sub(1, std::memory_order_acq_rel) == 1; }
 

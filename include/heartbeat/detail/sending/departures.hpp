@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 // What may leave a shard now: nearest to valid until first, as far as there are credits for calls in flight and tokens
-// for sends. Read next: limits.hpp, credits.hpp, token_bucket.hpp; shard/claiming.hpp, which sends what it gives.
+// for sends. Read next: limits.hpp, shortage.hpp; shard/claiming.hpp, which sends what it gives.
 //
 // Two queues wait, each in the order of valid until:
 //   ready         regular beats, of sessions that are valid or not acknowledged yet
@@ -21,23 +21,11 @@
 #include <utility>
 
 #include <heartbeat/detail/sending/limits.hpp>
+#include <heartbeat/detail/sending/shortage.hpp>
 #include <heartbeat/detail/timing/tick.hpp>
 #include <heartbeat/detail/timing/timing_wheel.hpp>
 
 namespace heartbeat::detail {
-
-/// How long an answer takes, smoothed. Threading: none of its own; the caller holds the shard's lock.
-class RoundTrip {
- public:
-  void add(std::int64_t nanoseconds) noexcept {
-    smoothed_ = smoothed_ == 0 ? nanoseconds : smoothed_ + (nanoseconds - smoothed_) / 8;
-  }
-  /// In nanoseconds; 0 before the first.
-  [[nodiscard]] std::int64_t smoothed() const noexcept { return smoothed_; }
-
- private:
-  std::int64_t smoothed_ = 0;  // under the shard's lock
-};
 
 /// Threading: none of its own; the caller holds the shard's lock. The limits are other shards' too, and atomic.
 /// Invariants: between two rounds it holds neither credits nor permissions, and of each of its two queues one token at
@@ -139,40 +127,21 @@ class Departures {
     returned.may_pass_on = returned.may_pass_on || round.has_credits;
     returned.may_pass_on_again = returned.may_pass_on_again || round.has_permissions;
     is_held_up_ = round.held_up != Limit::none;
-    if (is_held_up_) held_up_ = round.held_up;
-    if (is_held_up_ && short_since_ == instant_never) short_since_ = now;
-    if (empty()) short_since_ = instant_never;
+    if (is_held_up_) shortage_.begin(now, round.held_up);
+    if (empty()) shortage_.end();
   }
 
   /// True if another round now would find more: not while what is ready waits for credits or tokens.
   [[nodiscard]] bool can_leave_more() const noexcept { return !empty() && !is_held_up_; }
 
-  // --- shortage
-
-  [[nodiscard]] bool is_short() const noexcept { return short_since_ != instant_never; }
-  /// Of what: the limit that last kept something from leaving.
-  [[nodiscard]] Limit held_up() const noexcept { return held_up_; }
-  /// How much of that lateness is the shortage's.
-  [[nodiscard]] std::int64_t wait_of(std::int64_t lateness, Instant now) const noexcept {
-    return is_short() ? std::min(lateness, now - short_since_) : 0;
-  }
-  /// What waits has done so since then, for want of a thread that could have begun a round.
-  void had_no_thread(Instant since) noexcept {
-    if (empty() || short_since_ <= since) return;
-    short_since_ = since;
-    held_up_ = Limit::calls;
-  }
   /// The regular beat that comes next; null if there is none.
   [[nodiscard]] WheelHook* first() noexcept {
     WheelHook* const hook = ready_.pop_first();
     if (hook != nullptr) (void)ready_.insert(*hook, hook->due);
     return hook;
   }
-  /// True for the first who asks in each shortage: one that knows is enough, and a shortage must not make work.
-  [[nodiscard]] bool is_first_told() noexcept { return std::exchange(told_short_since_, short_since_) != short_since_; }
 
-  /// Of acknowledged beats.
-  [[nodiscard]] RoundTrip& round_trip() noexcept { return round_trip_; }
+  [[nodiscard]] Shortage& shortage() noexcept { return shortage_; }
 
  private:
   // Which of the two queues comes next, by whose first is nearer to valid until. REQUIRES: one of them may.
@@ -225,14 +194,11 @@ class Departures {
   const std::size_t place_;
   TimingWheel ready_;
   TimingWheel ready_again_;
-  Instant token_ = instant_never;             // taken, and not used: from when it may be
-  Instant token_again_ = instant_never;       // as well, for what is tried again
-  Instant token_at_ = instant_never;          // when what waits for a token gets one
-  Instant short_since_ = instant_never;       // something ready is left behind since then
-  Instant told_short_since_ = instant_never;  // the shortage that was told
-  RoundTrip round_trip_;                      // of acknowledged beats
-  bool is_held_up_ = false;                   // the last round had to leave something for want of credits or tokens
-  Limit held_up_ = Limit::none;               // and why
+  Instant token_ = instant_never;        // taken, and not used: from when it may be
+  Instant token_again_ = instant_never;  // as well, for what is tried again
+  Instant token_at_ = instant_never;     // when what waits for a token gets one
+  Shortage shortage_;
+  bool is_held_up_ = false;  // the last round had to leave something for want of credits or tokens
 };
 
 }  // namespace heartbeat::detail

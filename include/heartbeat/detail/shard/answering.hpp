@@ -65,7 +65,7 @@ class Answering {
   void note_acknowledged(Record& record, const CurrentBeat& beat, std::optional<Instant> valid_until) const noexcept {
     Statistics& counters = hold_.parts.counters;
     ++counters.acknowledged;
-    hold_.parts.departures.round_trip().add(hold_.now - beat.send_time);
+    hold_.parts.round_trip.add(hold_.now - beat.send_time);
     record.batch_class = 0;
     if (valid_until) {
       counters.least_slack = std::min(counters.least_slack, std::chrono::nanoseconds{*valid_until - hold_.now});

@@ -56,7 +56,7 @@ class Claiming {
       }
     }
     departures.end(round, hold_.now, hold_.effects.returned);
-    if (departures.is_short()) [[unlikely]]
+    if (departures.shortage().is_on()) [[unlikely]]
       Waiting{hold_}.tell_shortage();
     if (const Instant token = departures.token_at(); token != instant_never) {
       hold_.parts.timetable.alarm().want(hold_.parts.policy.scale.up(token));
@@ -105,10 +105,9 @@ class Claiming {
   // In a shortage, what would likely not be answered in the time that is left gives its place to what can still make
   // it: else each would be served just too late, and all be lost (F16). It waits for the end of its validity.
   [[nodiscard]] bool is_hopeless(Record& record) const noexcept {
-    Departures& departures = hold_.parts.departures;
-    if (!departures.is_short() || record.life.is_ended() || record.life.is_lapsed()) return false;
+    if (!hold_.parts.departures.shortage().is_on() || record.life.is_ended() || record.life.is_lapsed()) return false;
     const BeatRules& rules = record.rules->rules;
-    const std::int64_t needed = std::min(departures.round_trip().smoothed(), rules.beat_timeout - 1);
+    const std::int64_t needed = std::min(hold_.parts.round_trip.smoothed(), rules.beat_timeout - 1);
     if (record.life.next_timeout(hold_.moment(), rules) > needed) return false;
     Waiting{hold_}.in_vain(record);
     Filing{hold_}.file(Queue::timers, record, record.life.ready_until(hold_.moment(), rules));
@@ -175,7 +174,7 @@ class Claiming {
     slot.deadline = claimed.deadline;
     parts.counters.skipped += claimed.skipped;
     parts.counters.lateness.add(claimed.lateness);
-    if (parts.departures.is_short()) [[unlikely]]
+    if (parts.departures.shortage().is_on()) [[unlikely]]
       Waiting{hold_}.is_over(record, claimed.lateness);
     ++parts.counters.sent;
     ++parts.counters.in_flight;

@@ -26,6 +26,7 @@
 #include <heartbeat/detail/record/shared_rules.hpp>
 #include <heartbeat/detail/roster/roster.hpp>
 #include <heartbeat/detail/sending/departures.hpp>
+#include <heartbeat/detail/sending/round_trip.hpp>
 #include <heartbeat/detail/telling/news.hpp>
 #include <heartbeat/detail/timing/random.hpp>
 #include <heartbeat/detail/timing/timetable.hpp>
@@ -91,12 +92,13 @@ struct ShardParts {
   Departures departures;  // what may leave now
   Roster<Record> roster;  // who is registered
   RulesTable rules;       // what they have in common
+  RoundTrip round_trip;   // of acknowledged beats
   Calls calls;            // what was sent, and not heard the last of
   News news;              // what is to be told
   Random random;
   Statistics counters;
   std::size_t prepared = 0;  // records that are not in the roster yet, and have all that it takes
-  std::int64_t late = 0;     // how late the wake-up came whose slices are being looked at
+  std::int64_t late = 0;     // how long nobody had looked when the wake-up came whose slices follow
   bool is_counted = false;   // and it is counted as a time gap
 };
 

@@ -9,7 +9,7 @@
 #include <string_view>
 #include <system_error>
 
-#include <heartbeat/detail/shard/ending.hpp>
+#include <heartbeat/detail/shard/waiting.hpp>
 
 namespace heartbeat::detail {
 
@@ -88,6 +88,7 @@ class Telling {
     out.failures = item.record->life.failures();
     out.close_follows = item.is_end && item.record->close.has_followed();
     out.overload = out.error = {};
+    if ((item.mask & mask_of(EventKind::overloaded)) != 0) out.overload = Waiting::limit_of(hold_.parts);
     out.text.clear();
     if (const Side* const side = item.record->side.get(); side != nullptr && side->error) {
       out.error = side->error;

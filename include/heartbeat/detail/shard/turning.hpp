@@ -23,9 +23,9 @@ class Turning {
   [[nodiscard]] bool advance(std::vector<Record*>* stalled) const {
     ShardParts& parts = hold_.parts;
     Alarm& alarm = parts.timetable.alarm();
-    const std::int64_t late = alarm.looks(hold_.now).late;
-    parts.late = std::max(parts.late, late);
-    if (late > parts.policy.gap_threshold) count_gap();
+    const Lateness lateness = alarm.looks(hold_.now);
+    parts.late = std::max(parts.late, lateness.late - lateness.before);  // whoever swept meanwhile was not away
+    if (lateness.late > parts.policy.gap_threshold) count_gap();
     alarm.saw(hold_.now);
     std::array<WheelHook*, slice_size> due;
     const Tick tick = parts.policy.scale.down(hold_.now);
@@ -87,7 +87,7 @@ class Turning {
     CurrentBeat beat;
     if (record.slot != nullptr) beat = {.send_time = record.slot->send_time, .deadline = record.slot->deadline};
     const BeatRules& rules = record.rules->rules;
-    if (was_ready && parts.departures.is_short()) Waiting{hold_}.in_vain(record);
+    if (was_ready && parts.departures.shortage().is_on()) Waiting{hold_}.in_vain(record);
     const Action action = was_ready
                               ? record.life.waited_out(hold_.moment(), rules)
                               : record.life.due(hold_.moment(), rules, beat, record.last_progress(), parts.random);

@@ -18,21 +18,22 @@ class Waiting {
   explicit Waiting(const Hold& hold) noexcept : hold_{hold} {}
 
   /// What is short.
-  [[nodiscard]] static std::error_code limit_of(const ShardParts& parts) noexcept {
-    if (parts.departures.held_up() == Limit::rate) return make_error_code(errc::send_rate_reached);
+  [[nodiscard]] static std::error_code limit_of(ShardParts& parts) noexcept {
+    if (parts.departures.shortage().limit() == Limit::rate) return make_error_code(errc::send_rate_reached);
     return make_error_code(parts.policy.calls_limit);
   }
 
   /// One that waits says so, unless that was said.
   void tell_shortage() const noexcept {
     Departures& departures = hold_.parts.departures;
-    if (departures.wait_of(instant_never, hold_.now) <= hold_.parts.policy.scale.nanoseconds()) return;
+    if (departures.shortage().wait_of(instant_never, hold_.now) <= hold_.parts.policy.scale.nanoseconds()) return;
     if (WheelHook* const first = departures.first(); first != nullptr) tell(static_cast<Record&>(*first));
   }
 
   /// It is sent, that much too late.
   void is_over(Record& record, std::int64_t lateness) const noexcept {
-    if (hold_.parts.departures.wait_of(lateness, hold_.now) <= hold_.parts.policy.scale.nanoseconds()) return;
+    if (hold_.parts.departures.shortage().wait_of(lateness, hold_.now) <= hold_.parts.policy.scale.nanoseconds())
+      return;
     ++hold_.parts.counters.starved;
     tell(record);
   }
@@ -46,7 +47,8 @@ class Waiting {
 
  private:
   void tell(Record& record) const noexcept {
-    if (hold_.parts.departures.is_first_told()) Performing{hold_}.tell(record, mask_of(EventKind::overloaded));
+    if (hold_.parts.departures.shortage().is_first_told())
+      Performing{hold_}.tell(record, mask_of(EventKind::overloaded));
   }
 
   const Hold& hold_;

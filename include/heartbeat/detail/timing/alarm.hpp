@@ -54,13 +54,17 @@ class Alarm {
   /// seen, too. REQUIRES: `looks` was told of it; if there is more, the caller sees to it.
   void woke(bool is_more) noexcept { armed_ = is_more ? scale_.down(seen_) : tick_never; }
 
+  /// How late the wake-up is that was asked for; 0 if it is not, or none was.
+  [[nodiscard]] std::int64_t late(Instant now) const noexcept {
+    return armed_ == tick_never ? 0 : std::max<std::int64_t>(0, now - scale_.instant(armed_));
+  }
+
   /// Somebody looks at what is due: the wake-up itself, or a sweep that comes before it. How late the wake-up is that
   /// was asked for.
   [[nodiscard]] Lateness looks(Instant now) noexcept {
     if (armed_ == tick_never) return {};
-    const std::int64_t late = std::max<std::int64_t>(0, now - scale_.instant(armed_));
     const std::int64_t before = std::exchange(looked_at_, armed_) == armed_ ? late_ : 0;
-    late_ = std::max(late, before);
+    late_ = std::max(late(now), before);
     return {.late = late_, .before = before};
   }
 

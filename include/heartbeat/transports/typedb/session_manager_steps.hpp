@@ -266,7 +266,7 @@ bool BasicSessionManager<Stub, C, E>::shutdown(Duration grace) {
     ledger_->leave();
     record = std::exchange(record->next, nullptr);
   }
-  registry_.stop_all();
+  registry_.request_stop_all();  // the grace is for the closes
   const std::chrono::nanoseconds half{grace.count() / 2};
   bool is_idle = ledger_->wait_idle(half);
   if (!is_idle) {

@@ -62,7 +62,7 @@ BOOST_AUTO_TEST_CASE(a_notice_is_at_most_half_the_allowance) {
 
 BOOST_AUTO_TEST_CASE(what_was_touched_since_it_was_filed_is_looked_at_a_notice_before_its_new_deadline) {
   Subject subject{10 * s};
-  subject.rules.touch(subject.record, 105 * s);
+  subject.rules.touch(subject.record, 105 * s, false);
 
   const Look look = subject.look_at(109 * s);
 
@@ -97,7 +97,7 @@ BOOST_AUTO_TEST_CASE(a_touch_after_the_first_look_begins_anew) {
   Subject subject{10 * s};
   subject.file(subject.look_at(109 * s).next);
 
-  subject.rules.touch(subject.record, 109 * s + 500 * ms);
+  subject.rules.touch(subject.record, 109 * s + 500 * ms, false);
 
   BOOST_TEST(!subject.record.is_noticed);
   BOOST_TEST((subject.look_at(110 * s).verdict == Verdict::not_silent));
@@ -201,24 +201,37 @@ BOOST_AUTO_TEST_CASE(absences_between_the_slices_of_one_turn_add_up) {
   BOOST_TEST(absence.grace(10 * s, s) == 0);
 }
 
-BOOST_AUTO_TEST_CASE(the_detector_is_told_of_silences_that_it_allows_alone) {
+BOOST_AUTO_TEST_CASE(the_detector_is_told_of_silences_also_if_they_are_longer_than_it_allows) {
   Subject subject{10 * s};
 
-  subject.rules.touch(subject.record, 103 * s);
-  subject.rules.touch(subject.record, 113 * s);
-  subject.rules.touch(subject.record, 123 * s + 1);  // it lives: it was us who were away
+  subject.rules.touch(subject.record, 103 * s, false);
+  subject.rules.touch(subject.record, 113 * s, false);
+  subject.rules.touch(subject.record, 123 * s + 1, false);  // it lives, and may be as silent again
 
-  BOOST_TEST(subject.silences == (std::vector<std::int64_t>{3 * s, 10 * s}), boost::test_tools::per_element());
+  BOOST_TEST(subject.silences == (std::vector<std::int64_t>{3 * s, 10 * s, 10 * s + 1}),
+             boost::test_tools::per_element());
 }
 
-BOOST_AUTO_TEST_CASE(the_detector_is_not_told_of_a_touch_in_a_grace) {
+BOOST_AUTO_TEST_CASE(the_detector_is_not_told_of_a_silence_in_which_we_were_away) {
   Subject subject{10 * s};
   subject.record.has_grace = true;
 
-  subject.rules.touch(subject.record, 103 * s);
+  subject.rules.touch(subject.record, 103 * s, true);
 
   BOOST_TEST(subject.silences.empty());
   BOOST_TEST(!subject.record.has_grace);
+}
+
+BOOST_AUTO_TEST_CASE(an_absence_is_known_of_after_what_came_up_has_been_looked_at) {
+  Absence absence{s};
+  BOOST_TEST(!absence.was_after(-1'000 * s), "there was none");
+
+  absence.note({.late = 2 * s}, 112 * s);
+  absence.forget();
+  absence.note({.late = s}, 113 * s);  // none
+
+  BOOST_TEST(absence.was_after(111 * s));
+  BOOST_TEST(!absence.was_after(112 * s));
 }
 
 BOOST_AUTO_TEST_CASE(an_allowance_of_nothing_counts_as_a_tick) {

@@ -11,6 +11,7 @@
 #include <heartbeat/detail/monitor/watch_shard.hpp>
 #include <heartbeat/detail/timing/random.hpp>
 #include <heartbeat/detector.hpp>
+#include <heartbeat/phi_accrual.hpp>
 
 namespace {
 
@@ -217,6 +218,10 @@ BOOST_AUTO_TEST_CASE(what_is_still_there_is_freed_with_it) {
 
 BOOST_AUTO_TEST_CASE(a_record_takes_56_bytes_and_its_key) {
   static_assert(sizeof(WatchShard<std::uint64_t, FixedDeadline>::Record) == 64 || sizeof(void*) != 8);
+}
+
+BOOST_AUTO_TEST_CASE(one_that_is_learnt_of_takes_40_more) {
+  static_assert(sizeof(WatchShard<std::uint64_t, PhiAccrual>::Record) == 104 || sizeof(void*) != 8);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

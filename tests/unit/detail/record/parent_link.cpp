@@ -137,6 +137,53 @@ BOOST_AUTO_TEST_CASE(the_first_failure_of_a_group_cancels_it_and_only_the_first_
   BOOST_TEST(!family.link->child_ended(stalled, EndReason::stalled));
 }
 
+BOOST_AUTO_TEST_CASE(a_groups_children_are_known_after_their_end_until_they_are_forgotten) {
+  Family family{true};
+  Record& ended = family.child();
+  Record& taken = family.child();
+  Record& running = family.child();
+  ended.references = taken.references = running.references = 1;
+  (void)family.link->child_ended(ended, EndReason::stopped);
+  BOOST_TEST(family.link->take_child() == &running);
+  BOOST_TEST(family.link->take_child() == &taken);
+  (void)family.link->child_ended(taken, EndReason::stopped);
+
+  BOOST_TEST(family.link->ended_child() == &taken);
+  BOOST_TEST(taken.references.load() == 3u, "one of whoever took it, one of whoever asked");
+  family.link->forget(taken);
+  family.link->forget(taken);
+  BOOST_TEST(family.link->ended_child() == &running, "being ended, by whoever took it");
+  family.link->forget(running);
+  BOOST_TEST(family.link->ended_child() == &ended);
+  family.link->forget(ended);
+
+  BOOST_TEST(family.link->ended_child() == nullptr);
+}
+
+BOOST_AUTO_TEST_CASE(an_ended_child_that_is_about_to_be_freed_is_passed_over) {
+  Family family{true};
+  Record& alive = family.child();
+  Record& dying = family.child();
+  alive.references = 1;
+  dying.references = 0;
+  (void)family.link->child_ended(alive, EndReason::gone);
+  (void)family.link->child_ended(dying, EndReason::stopped);
+
+  BOOST_TEST(family.link->ended_child() == &alive);
+
+  BOOST_TEST(dying.references.load() == 0u);
+}
+
+BOOST_AUTO_TEST_CASE(nobody_asks_for_the_ended_children_of_a_plain_parent) {
+  Family family{false};
+  Record& child = family.child();
+  child.references = 1;
+
+  (void)family.link->child_ended(child, EndReason::stopped);
+
+  BOOST_TEST(family.link->ended_child() == nullptr);
+}
+
 BOOST_AUTO_TEST_CASE(failures_are_numbered_in_the_order_of_their_ends) {
   Family family{true};
   Record& first = family.child();

@@ -142,23 +142,24 @@ BOOST_AUTO_TEST_CASE(a_shortage_begins_with_what_is_left_behind_is_told_once_and
   Subject subject{1};
   subject.file(0, 100, regular);
   subject.file(1, 200, regular);
-  BOOST_TEST(!subject.departures.is_short());
+  BOOST_TEST(!subject.departures.shortage().is_on());
   BOOST_TEST(subject.leave(10, 5 * s).size() == 1u);
 
-  BOOST_TEST(subject.departures.is_short());
-  BOOST_TEST(subject.departures.wait_of(10 * s, 7 * s) == 2 * s, "the rest of the lateness is not the shortage's");
-  BOOST_TEST(subject.departures.wait_of(1 * s, 7 * s) == 1 * s);
-  BOOST_TEST(subject.departures.is_first_told());
-  BOOST_TEST(!subject.departures.is_first_told());
+  BOOST_TEST(subject.departures.shortage().is_on());
+  BOOST_TEST(subject.departures.shortage().wait_of(10 * s, 7 * s) == 2 * s,
+             "the rest of the lateness is not the shortage's");
+  BOOST_TEST(subject.departures.shortage().wait_of(1 * s, 7 * s) == 1 * s);
+  BOOST_TEST(subject.departures.shortage().is_first_told());
+  BOOST_TEST(!subject.departures.shortage().is_first_told());
 
   subject.credits.give(1, 0);
   BOOST_TEST(subject.leave(10, 8 * s).size() == 1u);
-  BOOST_TEST(!subject.departures.is_short());
-  BOOST_TEST(subject.departures.wait_of(10 * s, 9 * s) == 0);
+  BOOST_TEST(!subject.departures.shortage().is_on());
+  BOOST_TEST(subject.departures.shortage().wait_of(10 * s, 9 * s) == 0);
 
   subject.file(0, 300, regular);
   BOOST_TEST(subject.leave(10, 10 * s).empty());
-  BOOST_TEST(subject.departures.is_first_told(), "another shortage");
+  BOOST_TEST(subject.departures.shortage().is_first_told(), "another shortage");
 }
 
 BOOST_AUTO_TEST_CASE(what_waits_for_a_token_leaves_when_there_is_one) {
@@ -248,7 +249,7 @@ BOOST_AUTO_TEST_CASE(a_permission_that_waits_for_a_token_is_passed_on) {
 
   BOOST_TEST(subject.returned.again == 1u);
   BOOST_TEST(subject.returned.may_pass_on_again);
-  BOOST_CHECK(subject.departures.held_up() == Limit::rate);
+  BOOST_CHECK(subject.departures.shortage().limit() == Limit::rate);
 }
 
 BOOST_AUTO_TEST_CASE(who_waits_for_a_permission_leaves_credits_to_others_and_the_other_way_round) {
@@ -264,7 +265,7 @@ BOOST_AUTO_TEST_CASE(who_waits_for_a_permission_leaves_credits_to_others_and_the
   BOOST_TEST(subject.leave(10).empty());
   BOOST_TEST(!subject.may_pass_on);
   BOOST_TEST(subject.may_pass_on_again);
-  BOOST_CHECK(subject.departures.held_up() == Limit::calls);
+  BOOST_CHECK(subject.departures.shortage().limit() == Limit::calls);
 }
 
 BOOST_AUTO_TEST_CASE(what_has_waited_too_long_is_given_out_of_both_queues) {
@@ -298,15 +299,6 @@ BOOST_AUTO_TEST_CASE(what_is_taken_out_leaves_no_more) {
   BOOST_TEST(subject.departures.empty());
   BOOST_TEST(subject.leave(10).empty());
   BOOST_TEST(subject.may_pass_on, "who waits for nothing leaves the credits to others");
-}
-
-BOOST_AUTO_TEST_CASE(the_round_trip_follows_what_answers_take) {
-  RoundTrip round_trip;
-  BOOST_TEST(round_trip.smoothed() == 0);
-  round_trip.add(80 * ms);
-  BOOST_TEST(round_trip.smoothed() == 80 * ms, "the first says all there is to say");
-  round_trip.add(160 * ms);
-  BOOST_TEST(round_trip.smoothed() == 90 * ms);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -180,7 +180,7 @@ BOOST_AUTO_TEST_CASE(a_lane_that_had_no_thread_makes_a_shortage_of_its_waiting) 
   subject.turn(start_time);
   subject.core->time = start_time + s;
   subject.with_effects([&](Effects&) HEARTBEAT_REQUIRES(subject.shard.mutex()) {
-    subject.shard.parts().departures.had_no_thread(start_time);
+    subject.shard.parts().departures.shortage().begin(start_time, Limit::calls);
   });
 
   const auto calls = subject.claim(Calling::blocking);
