@@ -57,6 +57,7 @@ struct Life : model::Life {
   bool is_paced = false;                     // a ttl was told that changes the interval
   bool was_stuck = false;       // since the last acknowledgement: too many calls were abandoned for another one
   std::optional<Time> gap_end;  // of the gap in which its validity ended
+  Time call_returned{};         // the last blocking one of its key
   std::optional<Time> phase;    // a moment at which a regular beat was sent on time
 
   [[nodiscard]] Span interval() const { return options.interval; }
