@@ -60,6 +60,12 @@ enum class errc {
   transport_threw,      ///< the transport threw without answering
   transport_stuck,      ///< a blocking transport has not come back from an earlier beat of the same key
   bad_ttl,              ///< the server told a ttl that makes no sense (zero, negative, over 100 years)
+  old_call_stuck,       ///< a blocking transport has not come back from a call of the key's last heartbeat
+
+  // Why a beat waited, or was never sent.
+  blocking_pool_busy,       ///< every thread for blocking calls was inside one
+  in_flight_limit_reached,  ///< `RegistryOptions::max_in_flight`
+  send_rate_reached,        ///< `RegistryOptions::max_sends_per_second`
 };
 
 /// Groups of codes, to compare an std::error_code with.
@@ -123,6 +129,14 @@ inline const char* message_of(errc code) noexcept {
     case errc::transport_threw: return "the transport threw an exception";
     case errc::transport_stuck: return "the transport has not come back from an earlier beat of this key";
     case errc::bad_ttl: return "the server answered with a ttl that makes no sense";
+    case errc::old_call_stuck:
+      return "the transport has not come back from a call of the key's last heartbeat: a blocking call must return by "
+             "its timeout";
+    case errc::blocking_pool_busy:
+      return "every thread of the executor's pool for blocking calls was busy: give it more (blocking_threads), or use "
+             "an asynchronous transport";
+    case errc::in_flight_limit_reached: return "as many calls were in flight as max_in_flight allows: raise it";
+    case errc::send_rate_reached: return "as many calls were sent as max_sends_per_second allows: raise it";
   }
   return "unknown heartbeat error";
 }

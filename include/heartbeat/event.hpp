@@ -15,15 +15,17 @@
 namespace heartbeat {
 
 /// What happened. `ended` is never dropped and the last thing a generation says; the others keep each heartbeat's
-/// newest state when the sink is behind. Several that wait together are told in this order.
+/// newest state when the sink is behind: trouble that is over before it was told is not told, but for a `time_gap`; a
+/// recovery is told to who knows of trouble. Several that wait together are told in this order, so that the last of
+/// `time_gap`, `jeopardy`, `lapsed` and `recovered` says how the heartbeat stands.
 enum class EventKind : std::uint8_t {
   started,       ///< registered
   missed,        ///< a beat failed or timed out
+  time_gap,      ///< the process was away; the end of a lapsed session waits for one fresh beat
   jeopardy,      ///< the first failure after an acknowledgement; the session is still valid
   lapsed,        ///< valid until has passed and the heartbeat goes on (`OnStall::keep_beating`)
-  time_gap,      ///< the process was away; the end of a lapsed session waits for one fresh beat
   withheld,      ///< no beat was sent, because the owner showed no progress
-  overloaded,    ///< a limit of the registry made its beat wait; told for one heartbeat of many that wait
+  overloaded,    ///< a limit of the registry makes its beat wait, `error` says which; told for one of many that wait
   acknowledged,  ///< a beat was acknowledged
   recovered,     ///< the first acknowledgement after jeopardy, a lapse or a gap
   ended,         ///< the one end
@@ -34,9 +36,9 @@ enum class EventKind : std::uint8_t {
   switch (kind) {
     case EventKind::started: return "started";
     case EventKind::missed: return "missed";
+    case EventKind::time_gap: return "time_gap";
     case EventKind::jeopardy: return "jeopardy";
     case EventKind::lapsed: return "lapsed";
-    case EventKind::time_gap: return "time_gap";
     case EventKind::withheld: return "withheld";
     case EventKind::overloaded: return "overloaded";
     case EventKind::acknowledged: return "acknowledged";

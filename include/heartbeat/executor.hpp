@@ -77,12 +77,13 @@ concept ExecutorFor = Clock<C> && std::copy_constructible<E> &&
 };
 
 /// An executor with a bounded pool beside, for work that may block: blocking transports, stop callbacks, the event
-/// sink.
+/// sink. Calls to a server that does not answer hold as many of its threads as there are such calls, so a pool that can
+/// grow does well to have a high bound.
 ///
 /// | expression                 | type          | meaning                                                     |
 /// | -------------------------- | ------------- | ----------------------------------------------------------- |
 /// | `e.post_blocking(work)`    |               | as `post`, on a thread of the pool                           |
-/// | `e.blocking_concurrency()` | `std::size_t` | how many run at once, at least 1; constant                   |
+/// | `e.blocking_concurrency()` | `std::size_t` | how many run at once at most, at least 1; constant           |
 template <class E>
 concept BlockingExecutor = requires(E& executor, const E& constant, Work& work) {
   { executor.post_blocking(work) }

@@ -29,8 +29,9 @@ struct WatchOptions {
 
 /// How a monitor behaves.
 struct MonitorOptions {
-  /// A wake-up later than this against what it was armed for means that the process was away (G18). Each key is looked
-  /// at this long (at most half its allowance) before it may expire. Greater than zero.
+  /// A wake-up later than this against what it was armed for means that the process was away (G18); so does, for a key
+  /// that may be silent for less than twice as long, one later than half its allowance (at least two ticks). Each key
+  /// is looked at this long (at most half its allowance) before it may expire. Greater than zero.
   Duration gap_threshold = std::chrono::seconds{1};
 
   /// How many expiries may wait to be told, or swept. None beyond it is dropped: `watch` fails with

@@ -94,7 +94,9 @@ struct HeartbeatOptions {
   /// heartbeat stalls though the server answers. Greater than zero.
   std::optional<Duration> progress_within = {};
 
-  /// Scale the interval with a ttl the server tells. (A ttl too short for the interval shortens it in any case.)
+  /// Scale the interval with a ttl the server tells. (A ttl too short for the interval shortens it in any case.) Valid
+  /// until takes each told ttl as it is; the interval changes where the ttl differs by more than a tenth from the one
+  /// that it was made for, or leaves no room for the attempts.
   bool follow_server_ttl = false;
 
   // How failures are met.
@@ -117,21 +119,26 @@ struct HeartbeatOptions {
 struct RegistryOptions {
   // What changes behaviour.
 
-  /// A wake-up later than this against what it was armed for means that the process was away (G18). Greater than zero.
+  /// A wake-up later than this against what it was armed for means that the process was away (G18); so does, for a
+  /// heartbeat of a short ttl, one later than half of what an interval leaves of its validity (ttl - margin -
+  /// interval, of the ttl in force; at least two ticks), where that is less. Greater than zero.
   Duration gap_threshold = std::chrono::seconds{1};
 
-  /// How many ends, and as many other events, may wait for the sink. Ends beyond it are never dropped: `start` fails
-  /// with `errc::event_backlog` instead. Other events beyond it are dropped and counted. 1 to 1,000,000,000; each has
-  /// 24 bytes of address space from the start on, if there is a sink, and of memory once it is used.
+  /// How many ends, and as many other events, may wait for the sink, over all shards. Ends beyond it are never dropped:
+  /// `start` fails with `errc::event_backlog` instead. Other events beyond it are dropped and counted. 1 to
+  /// 1,000,000,000; an event that is no end takes 24 bytes while it waits.
   std::size_t event_capacity = 65'536;
 
   /// How many beats and closes may be in flight at once, so that a slow server cannot eat memory. What waits for its
   /// turn is sent nearest to valid until first (exactly so within a shard); repeated attempts and closes get at most
-  /// half. `Statistics::starved` counts what had to wait, and `EventKind::overloaded` says so. Greater than zero.
+  /// half. `Statistics::starved` counts what had to wait, `EventKind::overloaded` says so and for what, and who ends
+  /// waiting ends with that as its error. With a blocking transport no more than the threads of the executor's pool
+  /// less two (for stop callbacks and events): `Statistics::in_flight_limit` tells. Greater than zero.
   std::size_t max_in_flight = 65'536;
 
-  /// How many beats and closes are sent in a second, on average, with bursts of up to a tenth of a second; repeated
-  /// attempts and closes get at most half. Unset: no limit. 1 to 1,000,000,000.
+  /// How many beats and closes the registry sends in a second, on average, with bursts of up to a tenth of a second;
+  /// repeated attempts and closes get at most half. Of several shards with something to send each gets its turn.
+  /// Unset: no limit. 1 to 1,000,000,000.
   std::optional<std::uint32_t> max_sends_per_second = {};
 
   /// How long the registry's destructor takes to have closes sent and answered. Not negative.

@@ -92,13 +92,14 @@ struct Statistics {
   std::uint64_t timed_out = 0;        ///< not answered in time
   std::uint64_t discarded = 0;        ///< in flight when their heartbeat ended
   std::uint64_t in_flight = 0;        ///< waiting for their answer
-  std::uint64_t in_flight_limit = 0;  ///< of beats and closes together (`RegistryOptions::max_in_flight`)
+  std::uint64_t in_flight_limit = 0;  ///< of beats and closes: `RegistryOptions::max_in_flight`, or the pool
   std::uint64_t starved = 0;          ///< waited longer than a tick because of a limit, or ended waiting
   std::uint64_t not_sent = 0;         ///< could not be sent: an earlier call of the key was stuck, or no memory
   std::uint64_t skipped = 0;          ///< could not be sent in time, or fell to a retry (G7)
   std::uint64_t withheld = 0;         ///< not sent for want of progress
-  std::uint64_t time_gaps = 0;        ///< wake-ups that came so late that the process must have been away
-  LatenessHistogram lateness;         ///< of the beats sent
+  std::uint64_t time_gaps = 0;  ///< wake-ups later than the gap threshold, or than one who got a fresh beat for it
+                                ///< could bear: so late that the process must have been away
+  LatenessHistogram lateness;   ///< of the beats sent
   std::chrono::nanoseconds least_slack = std::chrono::nanoseconds::max();  ///< validity left at an acknowledgement
 
   // Closes. closes_wanted == closes_done + closes_failed + closes_skipped + closes_withdrawn + those that are not over

@@ -15,7 +15,8 @@ namespace heartbeat {
 
 /// What a running heartbeat is doing.
 enum class HeartbeatState : std::uint8_t {
-  held,       ///< of `PerClient`: its client waits for the close of the client's previous heartbeat
+  held,       ///< waits for what is left of the key's last heartbeat: a blocking call that has not returned; of
+              ///< `PerClient`, the close of its client's
   waiting,    ///< for the time of its next beat
   ready,      ///< its beat is due
   in_flight,  ///< its answer is being waited for

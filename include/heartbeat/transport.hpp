@@ -21,7 +21,10 @@ namespace heartbeat {
 /// | ---------------------- | ------------ | ------- |
 /// | `t.beat(key, context)` | `BeatResult` | sends one beat; returns by `context.timeout()`, or when its token fires |
 ///
-/// Runs on the executor's pool for blocking work, for different keys at the same time, never twice at once for one key.
+/// Runs on the executor's pool for blocking work, for different keys at the same time, never twice at once for one key
+/// (G1): a heartbeat that is started while a call of the key's last one has not returned is held until it has, and ends
+/// as failed with `errc::old_call_stuck` where its attempts would not fit any more. A call keeps a thread of the pool
+/// until it returns; who waits for one, waits as for any limit of the registry (`RegistryOptions::max_in_flight`).
 /// May throw: one failed beat (G8). Why: the client library at hand has blocking calls only.
 template <class T, class Key>
 concept BlockingTransport = requires(T& transport, const Key& key, const BeatContext& context) {

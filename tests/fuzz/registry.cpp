@@ -121,7 +121,7 @@ class Scene {
       case 4:
       case 5:
       case 6: run(); break;
-      case 7: clock_.advance(std::min(Span{input_.length(62)}, room())), has_jumped_ = true; break;
+      case 7: jump(std::min(Span{input_.length(62)}, room())); break;
       case 8:
       case 9: answer(input_.below(10)); break;
       case 10: sweep(); break;
@@ -173,7 +173,7 @@ class Scene {
   void on_beat(int key, const BeatContext& context, BeatCompletion completion) {
     Life* const life = latest_[static_cast<std::size_t>(key)];
     require(registry_.has_value() && life != nullptr, "no beat is sent of what was never started");
-    const bool is_prompt = !has_jumped_ && options_.max_in_flight >= keys * 8 && !options_.max_sends_per_second;
+    const bool is_prompt = !has_jumped_ && !is_limited();
     const std::size_t beat = life->sent(clock_.now(), context.timeout(), is_prompt);
     ++calls_;
     const std::size_t choice = is_quiet_ ? 0 : input_.below(16);
@@ -390,6 +390,19 @@ class Scene {
     }
   }
 
+  // A limit keeps beats waiting that nothing else does.
+  [[nodiscard]] bool is_limited() const {
+    return options_.max_in_flight < keys * 8 || options_.max_sends_per_second.has_value();
+  }
+
+  void jump(Span span) {
+    const Time from = clock_.now();
+    for (Life& life : lives_)
+      life.is_away(from, from + span, Span{options_.gap_threshold});
+    clock_.advance(span);
+    has_jumped_ = true;
+  }
+
   // How far the clock may go on. A shutdown that waits may have taken it further.
   [[nodiscard]] Span room() const { return std::max(Span{0}, latest - clock_.now()); }
 
@@ -527,6 +540,7 @@ class Scene {
     std::uint64_t running = 0;
     for (Life& life : lives_) {
       life.check(clock_.now());
+      if (!is_limited()) life.check_fresh_beat();
       if (const auto reason = life.handle().ended()) {
         counted.ends(*reason);
       } else {

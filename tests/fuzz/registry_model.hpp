@@ -5,6 +5,7 @@
 // registry.cpp.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <optional>
@@ -137,7 +138,25 @@ class Life {
     seen_.told(is_end, reason, now.time_since_epoch());
   }
 
+  /// The clock will jump, and nothing run in between. `threshold`: the registry's, of a gap (G18).
+  void is_away(Time from, Time to, Span threshold) {
+    check(from);
+    const Time limit{seen_.limit()};
+    const bool is_waiting = std::all_of(seen_.beats.begin(), seen_.beats.end(),
+                                        [](const model::SentBeat& beat) { return beat.is_answered; });
+    const bool is_long = to - limit > seen_.pace.gap(threshold, seen_.terms) + tick_;
+    // Whether a fresh beat was sent before a second jump, nobody knows.
+    const bool is_first = !std::exchange(gap_begin_, std::nullopt);
+    if (is_first && is_waiting && is_long && from < limit - tick_) gap_begin_ = from.time_since_epoch();
+  }
+
   // --- what must hold
+
+  /// Nothing but an absence can have kept its beats from being sent.
+  void check_fresh_beat() const {
+    if (!gap_begin_ || handle_.ended() != EndReason::stalled || seen_.is_gated() || seen_.beats.empty()) return;
+    require(seen_.beats.back().sent > *gap_begin_, "no end without a fresh beat after a time gap");
+  }
 
   void check(Time now) {
     seen_.look(model::view_of(handle_), now.time_since_epoch());
@@ -188,6 +207,7 @@ class Life {
   std::optional<Time> waits_until_;
   bool is_replaced_ = false;
   bool is_end_seen_ = false;
+  std::optional<model::Time> gap_begin_;  // of the jump in which its validity ended
   std::optional<std::stop_callback<Fired>> on_end_;
 };
 

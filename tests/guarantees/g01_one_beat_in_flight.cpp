@@ -125,4 +125,70 @@ BOOST_AUTO_TEST_CASE(a_blocking_transport_that_does_not_come_back_is_not_called_
   BOOST_TEST(most_inside.load() == 1);
 }
 
+// Who keeps a connection per key must not find two calls on it, however often the key is stopped and started.
+BOOST_AUTO_TEST_CASE(blocking_calls_of_one_key_take_turns_across_its_heartbeats) {
+  ManualClock clock;
+  Tally entered;
+  Tally answered;
+  Door leave;
+  std::atomic<int> inside{0};
+  std::atomic<int> most_inside{0};
+  ManualBlockingRegistry registry{blocking([&](const int&, const BeatContext&) {
+                                    most_inside = std::max(most_inside.load(), ++inside);
+                                    entered.add();
+                                    leave.wait();
+                                    --inside;
+                                    answered.add();
+                                    return BeatResult::acknowledged();
+                                  }),
+                                  clock,
+                                  ManualThreads{clock},
+                                  {},
+                                  no_gaps()};
+  const ManualBlockingRegistry::Options options{.interval = 5s, .ttl = 30s, .first_beat = FirstBeat::now};
+  auto handle = registry.start(7, options);
+  BOOST_TEST_REQUIRE(entered.reaches(1));
+
+  for (int i = 0; i < 5; ++i) {
+    BOOST_TEST(registry.stop(7));
+    handle = registry.start(7, options);
+    auto other = registry.start(100 + i, options);  // sent at once, so the new one of key 7 would have been too
+    BOOST_TEST_REQUIRE(entered.reaches(2 + i));
+    other.detach();
+  }
+  BOOST_TEST((registry.status(7)->state == HeartbeatState::held));
+  leave.open();
+
+  BOOST_TEST(answered.reaches(7), "the last heartbeat of the key beats now");
+  BOOST_TEST(eventually("the last heartbeat to be valid", [&] { return handle.valid(); }));
+  BOOST_TEST(most_inside.load() == 6, "one of each key");
+}
+
+BOOST_AUTO_TEST_CASE(who_waits_too_long_for_an_old_call_ends_as_failed_and_says_why) {
+  ManualClock clock;
+  EventLog<int, ManualClock> log;
+  Door entered;
+  Door leave;
+  {
+    ManualBlockingRegistry registry{blocking([&](const int&, const BeatContext&) {
+                                      entered.open();
+                                      leave.wait();
+                                      return BeatResult::acknowledged();
+                                    }),
+                                    clock, ManualThreads{clock}, log, no_gaps()};
+    const ManualBlockingRegistry::Options options{.interval = 5s, .ttl = 30s, .first_beat = FirstBeat::now};
+    auto handle = registry.start(7, options);
+    BOOST_TEST_REQUIRE(entered.wait());
+    handle = {};
+    handle = registry.start(7, options);
+
+    clock.advance(29s);
+
+    BOOST_TEST_REQUIRE(log.wait_for(EventKind::ended, 2));
+    BOOST_CHECK(handle.ended() == EndReason::failed);
+    BOOST_CHECK(log.of_kind(EventKind::ended).back().error == errc::old_call_stuck);
+    leave.open();
+  }
+}
+
 BOOST_AUTO_TEST_SUITE_END()

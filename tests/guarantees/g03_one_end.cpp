@@ -262,6 +262,28 @@ BOOST_AUTO_TEST_CASE(start_refuses_when_too_many_ends_wait_for_the_sink) {
   BOOST_TEST(world.log.count(EventKind::ended) == 4U);
 }
 
+// The capacity was once cut up by the shards: of sixteen, each refused its seventh end of a hundred.
+BOOST_AUTO_TEST_CASE(a_capacity_is_the_registrys_however_many_shards_it_has) {
+  World world{{.event_capacity = 100, .seed = 1, .shards = 16}};
+  for (int key = 0; key < 100; ++key) {
+    BOOST_TEST_CONTEXT("key " << key) {
+      std::error_code error;
+      world.registry->start(key, without_close(), error).stop();
+      BOOST_TEST(!error);
+    }
+  }
+  std::error_code error;
+
+  const Handle refused = world.registry->start(100, without_close(), error);
+  BOOST_TEST(error == make_error_code(errc::event_backlog));
+  world.executor.run_ready();  // the sink catches up
+  std::vector<Handle> handles;
+  for (int key = 0; key < 101; ++key)
+    handles.push_back(world.registry->start(key, without_close()));
+
+  BOOST_TEST(world.registry->statistics().events_dropped == 1U);  // of the other events there are as many
+}
+
 BOOST_AUTO_TEST_CASE(without_a_sink_nothing_waits_and_nothing_is_refused) {
   ManualClock clock;
   ManualExecutor executor{clock};

@@ -6,6 +6,9 @@
 //   |--------|-------------------------------------------------|-margin-|  server forgets
 //   never    |--------------------------------------------------------------|  counted from the answer
 // Read next: g16_valid_until.cpp, what happens there.
+#include <chrono>
+#include <cmath>
+#include <cstddef>
 #include <limits>
 #include <vector>
 
@@ -167,6 +170,102 @@ BOOST_AUTO_TEST_CASE(a_longer_ttl_counts_too_and_the_interval_follows_if_asked_f
     BOOST_TEST((world.transport.beats().size() > 90U) == !follow);
     BOOST_TEST((world.transport.beats().size() < 15U) == follow);
   }
+}
+
+// A server that tells what remains never tells the same twice: valid until follows each, and the beats none of them.
+BOOST_AUTO_TEST_CASE(a_ttl_that_varies_a_little_moves_no_beat) {
+  struct Case {
+    Duration interval;
+    Duration told;
+    bool follows;
+  };
+  for (const auto& [interval, told, follows] :
+       {Case{10s, 30s, false}, Case{5s, 10s, false}, Case{5s, 60s, true}, Case{29s, 30s, false}}) {
+    Options options = at_once();
+    options.interval = interval;
+    options.follow_server_ttl = follows;
+    options.safety_margin = 100ms;
+    std::vector<std::vector<std::chrono::nanoseconds>> sent;
+    std::chrono::nanoseconds end{};
+    for (const double waver : {0.0, 0.003}) {
+      World world;
+      for (int beat = 0; beat < 1200; ++beat) {
+        const double share = 1 + ((beat + 1) % 3 - 1) * waver;
+        world.transport.on(7).acknowledge(
+            std::chrono::nanoseconds{static_cast<std::int64_t>(static_cast<double>(told.count()) * share)});
+      }
+      const Handle handle = world.registry->start(7, options);
+      while (world.now() < end || (waver == 0 && world.transport.beats().size() < 1000))
+        world.executor.run_for(10 * std::chrono::nanoseconds{interval});
+      end = world.now();
+      BOOST_TEST(handle.valid());
+      sent.push_back(world.sent(7));
+    }
+    const std::vector<std::chrono::nanoseconds>& beats = sent[1];
+
+    BOOST_TEST(beats.size() + 1 >= sent[0].size());
+    BOOST_TEST(beats.size() <= sent[0].size() + 1);
+    const double each = static_cast<double>((beats.back() - beats[1]).count()) / static_cast<double>(beats.size() - 2);
+    for (std::size_t beat = 2; beat < beats.size(); ++beat) {  // a grid of its own from the first answer on
+      const double off = static_cast<double>((beats[beat] - beats[1]).count()) - each * static_cast<double>(beat - 1);
+      BOOST_REQUIRE(std::abs(off) < 2e6);
+    }
+  }
+}
+
+// Alternating with none, which means the one that was asked for.
+BOOST_AUTO_TEST_CASE(a_ttl_that_is_told_by_every_second_answer_moves_no_beat) {
+  World world;
+  Options options = at_once();
+  options.interval = 10s;
+  for (int beat = 0; beat < 100; ++beat)
+    world.transport.on(7).acknowledge(29'900ms).then().acknowledge();
+  const Handle handle = world.registry->start(7, options);
+
+  world.executor.run_for(1000s - 1ms);
+
+  BOOST_TEST(handle.valid());
+  BOOST_TEST(world.sent(7).size() == 100U);
+}
+
+// 30 s, 29 s, … 3 s: the interval shrinks by more than a tenth, or not at all.
+BOOST_AUTO_TEST_CASE(a_remaining_time_that_runs_out_makes_few_grids) {
+  World world;
+  for (int left = 30; left > 2; --left)
+    world.transport.on(7).acknowledge(std::chrono::seconds{left});
+  world.transport.otherwise().acknowledge();
+  const Handle handle = world.registry->start(7, at_once());
+
+  world.executor.run_for(150s);
+
+  const std::vector<std::chrono::nanoseconds> sent = world.sent(7);
+  BOOST_TEST(handle.valid());
+  for (std::size_t beat = 1; beat < 10; ++beat)
+    BOOST_TEST((sent[beat] == 5s * static_cast<int>(beat)));  // down to 21 s
+  int grids = 0;
+  for (std::size_t beat = 11; beat < 28; ++beat)
+    grids += std::chrono::abs((sent[beat] - sent[beat - 1]) - (sent[beat - 1] - sent[beat - 2])) > 2ms ? 1 : 0;
+  BOOST_TEST(grids <= 2 * 9, "from 20 s on: 17, 15, 13, 11, 9, 8, 7, 6, …");
+  BOOST_TEST(sent.back() - sent[sent.size() - 2] == 5s, "up again");
+}
+
+BOOST_AUTO_TEST_CASE(a_ttl_cut_to_a_third_makes_one_grid_and_its_return_another) {
+  World world;
+  for (int beat = 0; beat < 10; ++beat)
+    world.transport.on(7).acknowledge(30s);
+  for (int beat = 0; beat < 100; ++beat)
+    world.transport.on(7).acknowledge(10s + 1ms * (beat % 5));
+  world.transport.otherwise().acknowledge(30s);
+  const Handle handle = world.registry->start(7, at_once());
+  world.executor.run_for(500s);
+  const std::vector<std::chrono::nanoseconds> sent = world.sent(7);
+
+  BOOST_TEST(handle.valid());
+  BOOST_TEST((sent[9] == 45s));
+  for (std::size_t beat = 12; beat < 111; ++beat)  // a fourth of the 9 s that are left
+    BOOST_TEST(std::chrono::abs(sent[beat] - sent[beat - 1] - 2250ms) <= 1ms);
+  for (std::size_t beat = 112; beat < sent.size(); ++beat)
+    BOOST_TEST(std::chrono::abs(sent[beat] - sent[beat - 1] - 5s) <= 1ms);
 }
 
 // K22: nonsense from the server is a failed beat, never a wait of zero.

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <new>
 #include <optional>
@@ -180,6 +181,33 @@ BOOST_AUTO_TEST_CASE(g13_a_key_that_runs_already_is_refused_reused_or_replaced) 
   BOOST_TEST(why(first) == "stopped");
   BOOST_TEST(why(second) == "running");
   BOOST_TEST(second.generation() != first.generation());
+}
+
+// What waits for the sink takes its memory when it comes. The heartbeat runs without it, and says so later.
+BOOST_AUTO_TEST_CASE(g13_an_event_that_finds_no_memory_is_dropped_and_counted_and_the_start_is_not) {
+  std::uint64_t dropped = 0;
+  for (int n = 1; n < 100; ++n) {
+    World world;
+    std::optional<Handle> beat;
+    bool has_failed = false;
+    try {
+      const FailingMemory memory{n};
+      beat.emplace(world.registry->start(7, at_once()));
+      has_failed = memory.has_failed();
+    } catch (const std::bad_alloc&) {
+      continue;
+    }
+    if (!has_failed) break;
+    const std::uint64_t now_dropped = world.registry->statistics().events_dropped;
+    dropped += now_dropped;
+    world.executor.run_for(1s);
+
+    BOOST_TEST(beat->valid());
+    BOOST_TEST(world.log.count(heartbeat::EventKind::started) == 1U - now_dropped);
+    BOOST_TEST(world.log.count(heartbeat::EventKind::acknowledged) == 1U);
+  }
+
+  BOOST_TEST(dropped == 2U);  // for want of the ring's table, and of its first chunk
 }
 
 // The end that a replacement makes once filled the backlog, and kept the replacement itself out.

@@ -5,6 +5,8 @@
 //
 //   expected   ack 0 s --- lost --- lost --- 29 s valid() no, stalled, token       30 s the server forgets
 //   actual     ack 0 s --- lost --- lost --- 29 s valid() no, stalled, token
+#include <chrono>
+#include <utility>
 #include <vector>
 
 #include <boost/test/unit_test.hpp>
@@ -90,6 +92,53 @@ BOOST_AUTO_TEST_CASE(g16_jeopardy_is_told_once_per_trouble_and_so_is_the_recover
   BOOST_TEST(world.log.count(heartbeat::EventKind::jeopardy) == 1U);
   BOOST_TEST(world.log.count(heartbeat::EventKind::missed) == 3U);
   BOOST_TEST(world.log.count(heartbeat::EventKind::recovered) == 1U);
+}
+
+// --- a sink that takes its time
+
+/// Listens to one heartbeat, and sleeps while time goes on: once, for so long, in the first event of that kind.
+struct Sleeper {
+  ManualExecutor* executor;
+  EventLog<int, ManualClock> log;
+  heartbeat::EventKind kind;
+  std::chrono::nanoseconds span;
+
+  void operator()(const heartbeat::Event<int, ManualClock>& event) {
+    log(event);
+    if (event.kind == kind) executor->run_for(std::exchange(span, 0s));
+  }
+};
+
+// What waited meanwhile once cancelled what had been told already: the owner heard of jeopardy, and never that it was
+// over.
+BOOST_AUTO_TEST_CASE(g16_an_owner_who_was_told_of_jeopardy_is_told_of_its_end_whatever_waited_meanwhile) {
+  using enum heartbeat::EventKind;
+  World world;
+  world.transport.on(7).acknowledge().then().fail().times(200).then().acknowledge();
+  Options options = at_once();
+  options.on_stall = heartbeat::OnStall::keep_beating;
+  Registry registry{world.transport, world.clock, world.executor, Sleeper{&world.executor, world.log, jeopardy, 1h}};
+  const Handle beat = registry.start(7, options);
+
+  world.executor.run_for(2h);
+
+  BOOST_TEST(beat.valid());
+  BOOST_TEST(world.log.count(lapsed) == 0U);  // over before it could be told
+  BOOST_TEST(world.log.count(jeopardy) == 1U);
+  BOOST_TEST(world.log.count(recovered) == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(g16_trouble_that_is_over_before_it_could_be_told_is_not_told) {
+  using enum heartbeat::EventKind;
+  World world;
+  world.transport.on(7).acknowledge().then().fail().times(3).then().acknowledge();
+  Registry registry{world.transport, world.clock, world.executor,
+                    Sleeper{&world.executor, world.log, acknowledged, 1min}};
+  const Handle beat = registry.start(7, at_once());
+
+  world.executor.run_for(2min);
+
+  BOOST_TEST(world.log.count(jeopardy) + world.log.count(recovered) + world.log.count(missed) == 0U);
 }
 
 // --- an owner who shows no progress (F40, K25)

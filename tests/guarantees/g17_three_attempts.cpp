@@ -41,6 +41,24 @@ BOOST_AUTO_TEST_CASE(g17_there_are_enough_attempts_whatever_backoff_and_timeout)
   }
 }
 
+// A ttl of 27.1 s is within a tenth of 30 s, and yet it leaves no room for three attempts behind an interval of 26.5 s.
+BOOST_AUTO_TEST_CASE(g17_a_ttl_that_leaves_no_room_for_the_attempts_shortens_the_interval) {
+  for (std::uint64_t seed = 0; seed < 100; ++seed) {
+    World world{{.seed = seed, .shards = 1}, seed};
+    world.transport.on(7).acknowledge(27'100ms).then().acknowledge(27'100ms);
+    world.transport.otherwise().never();
+    Options options = without_close();
+    options.interval = 26'500ms;
+    options.safety_margin = 350ms;
+    const Handle beat = world.registry->start(7, options);
+    world.executor.run_for(2min);
+
+    BOOST_TEST(world.sent(7).size() >= 2 + options.attempts);
+    BOOST_TEST((world.sent(7)[2] - world.sent(7)[1] <= 26'750ms / 4 + 1ms));
+    BOOST_TEST(why(beat) == "stalled");
+  }
+}
+
 // A server that refuses quickly has used up the attempts owed long before valid until; when it is back in time, the
 // session is saved all the same, though a pause by backoff alone might outlast it.
 BOOST_AUTO_TEST_CASE(g17_a_server_that_is_back_in_time_finds_the_session_trying) {

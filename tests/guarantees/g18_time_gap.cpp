@@ -4,6 +4,7 @@
 //
 //   expected   ack 0 s ----- (away from 1 s to 61 s) ----- one beat at 61 s, its answer decides; the next at 65 s
 //   actual     ack 0 s ----- (away from 1 s to 61 s) ----- 61 s, 65 s
+#include <cstdint>
 #include <vector>
 
 #include <boost/test/unit_test.hpp>
@@ -29,6 +30,87 @@ BOOST_AUTO_TEST_CASE(g18_a_session_that_the_server_still_knows_survives_a_gap_wi
   BOOST_TEST(world.log.count(heartbeat::EventKind::time_gap) == 1U);
   BOOST_TEST(world.log.count(heartbeat::EventKind::recovered) == 1U);
   BOOST_TEST(world.registry->statistics().time_gaps == 1U);
+}
+
+// Valid for 460 ms; a pause that costs the session is shorter than the threshold of the registry, which is a second.
+Options short_ttl() {
+  return {.interval = 100ms, .ttl = 500ms, .first_beat = heartbeat::FirstBeat::now};
+}
+
+BOOST_AUTO_TEST_CASE(g18_a_short_ttl_survives_a_pause_of_its_length) {
+  World world;
+  world.transport.otherwise().acknowledge().after(1ms);
+  const Handle beat = world.registry->start(7, short_ttl());
+  world.executor.run_for(150ms);
+
+  world.clock.advance(600ms);
+  BOOST_TEST(!beat.valid());
+  world.executor.run_for(100ms);
+
+  BOOST_TEST(beat.valid());
+  BOOST_TEST((world.sent(7) == std::vector<std::chrono::nanoseconds>{0s, 100ms, 750ms, 850ms}));
+  BOOST_TEST(world.log.count(heartbeat::EventKind::time_gap) == 1U);
+  BOOST_TEST(world.registry->statistics().time_gaps == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(g18_a_short_ttl_that_a_server_told_survives_it_too) {
+  World world;
+  world.transport.otherwise().acknowledge(1s).after(1ms);  // valid for 500 ms
+  const Handle beat = world.registry->start(7, at_once());
+  world.executor.run_for(10s);
+
+  world.clock.advance(700ms);
+  world.executor.run_for(100ms);
+
+  BOOST_TEST(beat.valid());
+  BOOST_TEST(world.log.count(heartbeat::EventKind::time_gap) == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(g18_a_sweep_after_a_pause_ends_no_short_ttl_either) {
+  World world;
+  const Handle beat = world.registry->start(7, short_ttl());
+  world.executor.run_for(150ms);
+
+  world.clock.advance(600ms);
+  BOOST_TEST(world.registry->sweep().empty());
+  world.executor.run_for(100ms);
+
+  BOOST_TEST(beat.valid());
+  BOOST_TEST(world.registry->statistics().time_gaps == 1U);
+}
+
+// A beat that nobody answers, and wake-ups that are a tick or two late: that is the server's fault.
+BOOST_AUTO_TEST_CASE(g18_a_short_ttl_whose_server_is_dead_stalls_on_time) {
+  World world;
+  world.transport.on(7).acknowledge();
+  world.transport.otherwise().never();
+  const Handle beat = world.registry->start(7, short_ttl());
+
+  for (int tick = 0; tick < 240; ++tick) {
+    world.clock.advance(2ms);
+    world.executor.run_ready();
+  }
+
+  BOOST_TEST(why(beat) == "stalled");
+  BOOST_TEST(world.registry->statistics().time_gaps == 0U);
+}
+
+// Where the fresh beat was answered before the sink had been told of anything, gap and recovery once cancelled out; so
+// the owner heard of a gap or not, by the order in which the executor ran what was ready.
+BOOST_AUTO_TEST_CASE(g18_a_gap_is_told_however_soon_the_fresh_beat_is_answered) {
+  using enum heartbeat::EventKind;
+  for (std::uint64_t seed = 1; seed <= 50; ++seed) {
+    World world{{.seed = 1, .shards = 1}, seed};
+    const Handle beat = world.registry->start(7, at_once());
+    world.executor.run_for(1s);
+    world.log.clear();
+
+    world.clock.advance(60s);
+    world.executor.run_ready();
+
+    BOOST_TEST(beat.valid());
+    BOOST_CHECK((world.log.kinds(7) == std::vector{time_gap, acknowledged, recovered}));
+  }
 }
 
 BOOST_AUTO_TEST_CASE(g18_the_one_fresh_beat_decides) {

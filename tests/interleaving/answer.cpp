@@ -118,6 +118,24 @@ BOOST_AUTO_TEST_CASE(a_stop_frees_a_credit_that_another_shard_waits_for) {
   });
 }
 
+// Of two calls in flight one may be a repeated attempt: the shard that waits with its own is woken by whoever gives that
+// permission back.
+BOOST_AUTO_TEST_CASE(it_frees_a_permission_that_another_shard_waits_for) {
+  explore([](Scheduler& schedule) {
+    World world{schedule, {.workers = 2, .pool = 1}, {.max_in_flight = 2, .shards = 2}};
+    auto a = world.start(name_in(0), World::at_once());
+    auto b = world.start(name_in(1), World::at_once());
+    for (int i = 0; i < 2; ++i)
+      if (auto call = world.server.next_call()) world.server.answer(*call, BeatResult::failed({}));
+    world.server.answers_at_once = true;
+
+    world.together({{"time", [&] { world.threads->advance(1s); }}});
+
+    world.comes_to_rest();
+    if (!a.handle.valid() || !b.handle.valid()) schedule.fail("one was never tried again");
+  });
+}
+
 // Closing the first session after the second one was opened would close the second one (F15).
 BOOST_AUTO_TEST_CASE(who_waits_for_the_answer_to_the_close_can_rely_on_what_is_granted_next) {
   explore([](Scheduler& schedule) {
@@ -167,6 +185,26 @@ BOOST_AUTO_TEST_CASE(a_blocking_call_returns_while_its_key_is_started_again) {
 
     world.comes_to_rest();
     if (world.server.watch.life(1).beats.size() != 1) schedule.fail("the second one has not beaten");
+  });
+}
+
+// Whoever came and went meanwhile, the last one beats once the first one's call has returned.
+BOOST_AUTO_TEST_CASE(heartbeats_of_one_key_wait_for_a_blocking_call_of_the_first) {
+  explore([](Scheduler& schedule) {
+    BlockingWorld world{schedule, {.workers = 1, .pool = 4}};
+    auto first = world.start(1);
+    std::optional<BlockingWorld::Heartbeat> second;
+    std::optional<BlockingWorld::Heartbeat> third;
+
+    world.together({{"owner", [&] {
+                       world.stop(first);
+                       second.emplace(world.start(1, BlockingWorld::at_once()));
+                       world.stop(*second);
+                       third.emplace(world.start(1, BlockingWorld::at_once()));
+                     }}});
+
+    world.comes_to_rest();
+    if (!third->handle.valid()) schedule.fail("the third one has not beaten");
   });
 }
 

@@ -16,6 +16,7 @@
 #include <initializer_list>
 #include <memory>
 #include <optional>
+#include <set>
 #include <stop_token>
 #include <string>
 #include <system_error>
@@ -96,6 +97,7 @@ struct Server {
   }
 
   BeatResult blocking_beat(const Session& session, const BeatContext& context) {
+    const BlockingCall call{*this, session.name};
     const SeenCallback seen{watch, session.heartbeat, Callback::blocking_beat, context.stop_token()};
     const std::size_t number =
         watch.sends(session.heartbeat, Callback::blocking_beat, VirtualClock::last_reading, context.timeout().count());
@@ -113,6 +115,7 @@ struct Server {
   }
 
   std::error_code blocking_close(const Session& session, const BeatContext& context) {
+    const BlockingCall call{*this, session.name};
     const SeenCallback seen{watch, session.heartbeat, Callback::blocking_close};
     const std::size_t number =
         watch.sends_close(session.heartbeat, VirtualClock::last_reading, context.timeout().count());
@@ -176,6 +179,21 @@ struct Server {
   int transports = 0;  // alive
 
  private:
+  // Those of one key take turns, across generations (G1).
+  class BlockingCall {
+   public:
+    BlockingCall(Server& server, int name) : server_{server}, name_{name} {
+      if (!server_.calling_.insert(name_).second) server_.schedule.fail("two blocking calls of one key at once");
+    }
+    BlockingCall(const BlockingCall&) = delete;
+    BlockingCall& operator=(const BlockingCall&) = delete;
+    ~BlockingCall() { server_.calling_.erase(name_); }
+
+   private:
+    Server& server_;
+    const int name_;
+  };
+
   template <class Calls>
   static typename Calls::value_type take(Calls& from) {
     auto call = std::move(from.front());
@@ -188,6 +206,8 @@ struct Server {
       if (!schedule.park("waits for a call", &calls, Actor::Until::nobody_can_run) && from.empty()) return std::nullopt;
     return take(from);
   }
+
+  std::set<int> calling_;  // keys with a blocking call on a stack
 };
 
 /// Counts itself.

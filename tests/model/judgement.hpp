@@ -67,13 +67,15 @@ inline void Life::answered(std::size_t beat, Time now, const BeatResult& result,
   if (counts == Counts::no) return;
   mine.decided = now;
   const auto ttl = ttl_granted_by(result, terms);
+  const auto told = result.ttl() ? ttl : std::nullopt;
   if (counts == Counts::unsure) {
     mine.fate = SentBeat::Fate::unsure;
     is_unsure = true;
     if (ttl) unsure_until = valid_until_of(mine.sent, *ttl, terms);
+    unsure_ttl = told;
   } else if (ttl) {
     mine.fate = SentBeat::Fate::acknowledged;
-    acknowledge(beat + 1, valid_until_of(mine.sent, *ttl, terms));
+    acknowledge(beat + 1, valid_until_of(mine.sent, *ttl, terms), told);
   } else if (result.kind() == BeatResult::Kind::gone) {
     mine.fate = SentBeat::Fate::gone;
   } else {
@@ -167,7 +169,7 @@ inline void Life::look(const View& view, Time now) {
   if (is_unsure) {
     const bool counted = unsure_until && view.valid_until == unsure_until;
     beats.back().fate = counted ? SentBeat::Fate::acknowledged : SentBeat::Fate::timed_out;
-    if (counted) acknowledge(beats.size(), *unsure_until);
+    if (counted) acknowledge(beats.size(), *unsure_until, unsure_ttl);
     unsure_until.reset();
     is_unsure = false;
   }

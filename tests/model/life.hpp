@@ -3,7 +3,8 @@
 // is written from the guarantees and not from the engine, and knows no wheel, no lock and no thread. Three observers
 // share it: the simulation of whole worlds, the fuzzing target of the registry, and the watch over schedules of
 // threads. Each tells it what he sees, and keeps what only he can see: a server, the world's time, who waits for whom.
-// Read next: judgement.hpp, what it makes of it; sums.hpp, the model of a registry's counters.
+// Read next: pace.hpp, what ttls make of its interval; judgement.hpp, what it makes of it; sums.hpp, the model of a
+// registry's counters.
 //
 // Where an answer and a deadline meet at one moment, either order is right; the model then waits for the next look at
 // the heartbeat and takes over what it says. Everything else it must have foreseen.
@@ -21,12 +22,10 @@
 #include <heartbeat/end.hpp>
 #include <heartbeat/options.hpp>
 
+#include "pace.hpp"
+#include "terms.hpp"
+
 namespace heartbeat::model {
-
-using Span = std::chrono::nanoseconds;
-
-/// Since the beginning of the observer's clock.
-using Time = std::chrono::nanoseconds;
 
 class Life;
 
@@ -44,34 +43,6 @@ class Observer {
   /// An end is seen for the first time: what only this observer knows of it can be noted, and judged.
   virtual void sees_end(Life& /*life*/, EndReason /*reason*/, Time /*now*/) {}
 };
-
-/// What was asked for, as far as the rules need it.
-struct Terms {
-  Span ttl{};
-  Span margin{};
-  Span floor{};
-  Span tick{1};
-  std::optional<Time> valid_until{};  // from the start on: of a session that was granted before
-  Time patience{};                    // how long the first acknowledgement is waited for
-  std::optional<Span> progress_within{};
-  bool keeps_beating = false;
-  bool gives_up = false;  // after so many failures
-};
-
-template <class Options>
-[[nodiscard]] Terms terms_of(const Options& options, Span tick, Time started) {
-  Terms terms{.ttl = Span{options.ttl},
-              .margin = Span{safety_margin_of(options, Duration{tick}).count()},
-              .floor = Span{floor_of(options, Duration{tick}).count()},
-              .tick = tick};
-  terms.patience =
-      (options.granted_at ? Time{options.granted_at->time_since_epoch()} : started) + (terms.ttl - terms.margin);
-  if (options.granted_at) terms.valid_until = terms.patience;
-  if (options.progress_within) terms.progress_within = Span{*options.progress_within};
-  terms.keeps_beating = options.on_stall == OnStall::keep_beating;
-  terms.gives_up = options.max_consecutive_failures.has_value();
-  return terms;
-}
 
 struct SentBeat {
   enum class Fate { open, acknowledged, failed, failed_for_good, timed_out, gone, unsure };
@@ -153,6 +124,8 @@ class Life {
   [[nodiscard]] bool is_stopped() const { return is_stopped_; }
 
   Terms terms;
+  Pace pace{terms};
+  Pace::Grid grid = Pace::Grid::kept;  // by the last acknowledgement
   std::vector<SentBeat> beats;
   std::size_t acknowledged = 0;  // beats up to the last acknowledged one
   std::optional<Time> valid_until;
@@ -173,15 +146,17 @@ class Life {
   bool token_fired = false;
   bool is_unsure = false;            // an answer that met the deadline: the next look tells whether it counted
   std::optional<Time> unsure_until;  // what valid_until becomes if that answer counted
+  std::optional<Span> unsure_ttl;    // what it told
 
  private:
   void object(std::string_view guarantee, Time now, std::string_view text) const {
     observer_->object(guarantee, this, now, text);
   }
   [[nodiscard]] Time down(Time time) const { return Time{time.count() / terms.tick.count() * terms.tick.count()}; }
-  void acknowledge(std::size_t count, Time until) {
+  void acknowledge(std::size_t count, Time until, std::optional<Span> told) {
     acknowledged = count;
     valid_until = until;
+    grid = pace.acknowledged(told, beats[count - 1].decided - beats[count - 1].sent, terms);
   }
   void judge_sending(const Sending& beat) const;
   void ends(EndReason reason, Time now);
@@ -202,11 +177,9 @@ class Life {
   return Span{*result.ttl()};
 }
 
-/// Until when a beat that was sent then and granted that ttl makes it valid: less the margin, but a ttl that is shorter
-/// than the one asked for leaves half of itself where the margin would leave less.
+/// Until when a beat that was sent then and granted that ttl makes it valid.
 [[nodiscard]] inline Time valid_until_of(Time sent, Span ttl, const Terms& terms) {
-  const Span asked = terms.ttl - terms.margin;
-  return sent + std::max(ttl - terms.margin, std::min(ttl / 2, asked));
+  return sent + validity_of(ttl, terms);
 }
 
 }  // namespace heartbeat::model

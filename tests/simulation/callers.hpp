@@ -19,7 +19,7 @@ inline void World::call_soon() {
 }
 
 inline void World::do_something() {
-  if (is_over_) return;
+  if (is_over_ || is_sink_asleep_) return;
   look_at_all();
   const std::uint64_t drawn = dice_.below(100);
   if (drawn < 34) return dice_.chance(plan_.follows_recipe) ? follow_recipe() : start_one(some_id());
@@ -73,7 +73,6 @@ inline Life& World::begin(const LifeOptions& options, int id) {
   life.is_started_inside = depth_ > 0;
   life.is_close_unsure = replacing_.count(id) != 0;  // who replaces the one before would replace this one too
   life.may_be_stopped = replacing_.count(id) != 0 || stopping_all_ != 0;
-  if (options.follow_server_ttl) life.is_paced = true;
   return life;
 }
 

@@ -21,7 +21,10 @@ class Dice {
   /// One of 0 … `sides` - 1.
   std::uint64_t below(std::uint64_t sides) { return engine_() % sides; }
 
-  bool chance(double probability) { return static_cast<double>(engine_() >> 11) * 0x1p-53 < probability; }
+  /// At least 0, less than 1.
+  double share() { return static_cast<double>(engine_() >> 11) * 0x1p-53; }
+
+  bool chance(double probability) { return share() < probability; }
 
   /// From `least` to `most`, both included.
   Span between(Span least, Span most) {

@@ -4,7 +4,7 @@
 
 namespace heartbeat::simulation {
 
-inline constexpr bool expects_all = false;
+inline constexpr bool expects_all = true;
 
 /// One call of a key at a time, also if an earlier heartbeat of it has ended with its call still on a stack.
 inline constexpr bool keys_wait_for_old_calls = expects_all;

@@ -9,6 +9,7 @@
 #include <optional>
 #include <vector>
 
+#include <heartbeat/event.hpp>
 #include <heartbeat/options.hpp>
 #include <heartbeat/testing/manual_clock.hpp>
 
@@ -54,13 +55,17 @@ struct Life : model::Life {
   int parent = -1;                           // among the world's
   int group = -1;                            // the same
   bool is_end_unseen = false;                // it must have ended, and only its event will say why
-  bool is_paced = false;                     // a ttl was told that changes the interval
+  bool is_pace_unsure = false;               // whether a told ttl has changed the interval
+  bool has_new_grid = false;                 // of which no beat was sent on time yet
+  bool owes_gap = false;                     // a gap of the process has cost it its validity: that is to be told
+  std::optional<Time> told_gap;              // when one was told last
+  std::optional<EventKind> last_word;        // of those that say how it stands
   bool was_stuck = false;       // since the last acknowledgement: too many calls were abandoned for another one
   std::optional<Time> gap_end;  // of the gap in which its validity ended
   Time call_returned{};         // the last blocking one of its key
   std::optional<Time> phase;    // a moment at which a regular beat was sent on time
 
-  [[nodiscard]] Span interval() const { return options.interval; }
+  [[nodiscard]] Span interval() const { return pace.interval(); }
 
   /// Calls that were given up and that the transport still has.
   [[nodiscard]] std::size_t abandoned() const {

@@ -28,7 +28,7 @@ inline bool Model::has_tokens_for_all() const {
   double wanted = 0;
   for (const Life& life : lives_) {
     if (life.generation == 0 || life.ended) continue;
-    if (life.is_paced) return false;
+    if (life.is_pace_unsure || life.has_new_grid) return false;
     wanted += 1 / std::chrono::duration<double>{life.interval()}.count();
   }
   return wanted < 0.4 * *plan_.registry.max_sends_per_second;
@@ -73,7 +73,7 @@ inline bool Model::is_again(const Life& life, Time now) const {
 
 // When its next beat must have been sent if nothing held it back; never, where that is not known.
 inline Time Model::due_by(const Life& life) const {
-  if (life.is_gated() || life.is_paced || life.is_unsure || life.was_stuck || life.is_stuck()) return Time::max();
+  if (life.is_gated() || life.is_pace_unsure || life.is_unsure || life.was_stuck || life.is_stuck()) return Time::max();
   if (is_calling(life) || is_held_for_call(life)) return Time::max();
   if (life.beats.empty()) return up(std::max(life.started, life.call_returned) + life.interval()) + 2 * tick();
   const SentBeat& last = life.beats.back();

@@ -26,6 +26,12 @@
 
 namespace heartbeat::simulation {
 
+/// The last of these that was told says how a heartbeat stands.
+[[nodiscard]] inline bool is_standing(EventKind kind) {
+  return kind == EventKind::time_gap || kind == EventKind::jeopardy || kind == EventKind::lapsed ||
+         kind == EventKind::recovered;
+}
+
 class Model final : public model::Observer {
  public:
   explicit Model(const Plan& plan) : plan_{plan}, tick_{plan.registry.tick.count()} {}
@@ -33,6 +39,8 @@ class Model final : public model::Observer {
   // --- time
   /// Everything that was ready has run, and time may go on.
   void settle(Time now);
+  /// What ends and what fires meanwhile, nobody hears of.
+  void sink_sleeps(bool is_asleep) { is_sink_asleep_ = is_asleep; }
   /// Nothing ran between these two moments, whatever was due.
   void was_away(Time from, Time to) {
     away_from_ = from;
@@ -135,6 +143,11 @@ class Model final : public model::Observer {
   static void note_acknowledged(Life& life, std::size_t before) {
     if (life.acknowledged == before) return;
     life.was_stuck = false;
+    if (life.grid == model::Pace::Grid::unsure) life.is_pace_unsure = true;
+    if (life.grid == model::Pace::Grid::anew) {
+      life.has_new_grid = true;
+      life.phase.reset();
+    }
     if (life.gap_end && *life.valid_until > *life.gap_end) life.gap_end.reset();
   }
 
@@ -169,14 +182,18 @@ class Model final : public model::Observer {
   void judge_in_flight(const Life& life, Time now);
   void judge_phase(Life& life, Time now);
   void judge_attempts(const Life& life, Time now);
+  [[nodiscard]] Time latest_beat(const Life& life) const;
   void note_timeout(Life& life, Time now);
   void judge_waiting(Life& life, Time now);
+  void note_gap(Life& life, Time now) const;
+  void judge_last_word(const Life& life, Time now);
   [[nodiscard]] bool may_be_in_grace(const Life& life, Time now) const;
   [[nodiscard]] bool is_predictable(const Life& life) const;
 
   struct OnStack {
     SessionKey key;
-    bool is_again = false;  // a repeated attempt, or a close
+    bool is_again = false;      // a repeated attempt, or a close
+    bool may_be_again = false;  // the same, as far as anybody can tell
   };
 
   const Plan& plan_;
@@ -191,6 +208,7 @@ class Model final : public model::Observer {
   std::map<int, std::vector<Life*>> closing_;  // by session: those that wanted a close
   Time away_from_{-1};
   Time away_to_{-1};
+  bool is_sink_asleep_ = false;
   bool is_shut_down_ = false;
   bool is_shutdown_over_ = false;
   Time waits_until_ = Time::max();           // closes for their beats
@@ -372,6 +390,7 @@ inline std::size_t Model::sent(const SessionKey& key, Time now, Span timeout) {
   judge_phase(one, now);
   judge_rate(one, now);
   note_shortage(one, now);
+  note_gap(one, now);
   const std::size_t beat =
       one.sends({.claimed = now, .timeout = timeout, .now = now, .is_prompt = !plan_.is_limited()});
   judge_in_flight(one, now);
@@ -384,8 +403,6 @@ inline void Model::answered(const SessionKey& key, std::size_t beat, Time now, c
   const std::size_t before = one.acknowledged;
   one.answered(beat, now, result, counts);
   note_acknowledged(one, before);
-  const auto ttl = model::ttl_granted_by(result, one.terms);
-  if (counts != Counts::no && ttl && ttl != one.terms.ttl) one.is_paced = true;
 }
 
 inline std::size_t Model::close_sent(const SessionKey& key, Time now, Span timeout, bool is_seen) {
@@ -435,6 +452,11 @@ inline void Model::told(const SessionKey& key, std::uint64_t generation, EventKi
   if (is_end && std::exchange(one.is_end_unseen, false)) one.ended.reset();
   if (!one.ended && kind == EventKind::missed) note_timeout(one, at);  // nobody settles while somebody waits
   one.told(is_end, reason, at);
+  if (kind == EventKind::time_gap) {
+    one.owes_gap = false;
+    one.told_gap = at;
+  }
+  if (is_standing(kind)) one.last_word = kind;
   if (!is_end || one.is_close_unsure) return;
   if (close_follows && !one.close.is_wanted()) object("F15", &one, at, "told that a close follows; none is wanted");
   if (!close_follows && one.close.is_wanted() && !is_shut_down_) {
@@ -470,7 +492,7 @@ inline void Model::begin_close(Life& life, Time now) {
   if (life.close.is_wanted()) return;
   // A call that brings the end has not returned yet.
   const bool is_inside = plan_.form == BeatForm::blocking && !life.beats.empty() && life.beats.back().decided == now;
-  life.close.begins(now, life.has_beat() || is_calling(life) || is_inside);
+  life.close.begins(now, life.has_beat() || is_calling(life) || is_held_for_call(life) || is_inside);
   if (is_shut_down_) life.close.shutdown_begins(waits_until_, now);
   closing_[life.key.id].push_back(&life);
 }

@@ -4,6 +4,7 @@
 // by world.hpp.
 #pragma once
 
+#include <algorithm>
 #include <limits>
 #include <span>
 #include <stdexcept>
@@ -155,7 +156,9 @@ inline BeatResult World::serve(const Call& call) {
     return BeatResult::failed(std::make_error_code(std::errc::io_error), "not now", !for_good);
   }
   if (goes_wrong(plan_.changes_ttl) && plan_.tells_ttl) server_.change_ttl(call.key.id, dice_.between(300ms, 60s));
-  const auto ttl = server_.beat(call.key.id, call.key.owner, now());
+  if (plan_.tells_rest) server_.run_out(call.key.id);
+  const double share = plan_.wavers == 0 ? 1 : 1 + plan_.wavers * (2 * dice_.share() - 1);
+  const auto ttl = server_.beat(call.key.id, call.key.owner, now(), share);
   return ttl ? acknowledged(*ttl) : BeatResult::gone();
 }
 
@@ -217,6 +220,17 @@ inline void World::drop(std::size_t number) {
 
 // --- the sink
 
+inline void World::sleep_in_sink() {
+  const Time end = std::min(now() + dice_.between(10ms, 40s), plan_.busy);
+  if (end <= now()) return;
+  trace("the sink sleeps until " + std::to_string(end.count()));
+  is_sink_asleep_ = true;
+  model_.sink_sleeps(true);
+  run_until(end);
+  is_sink_asleep_ = false;
+  model_.sink_sleeps(false);
+}
+
 inline void World::on_event(const WorldEvent& event) {
   trace("event " + std::string{to_string(event.kind)} + ' ' + std::to_string(event.key.id) + '/' +
         std::to_string(event.key.owner) +
@@ -224,6 +238,7 @@ inline void World::on_event(const WorldEvent& event) {
   const bool is_over = is_over_;
   if (!is_over) look_at_all();
   model_.told(event.key, event.generation, event.kind, event.reason, event.close_follows, event.at.time_since_epoch());
+  if (!is_over && depth_ == 0 && waiting_ == 0 && !is_sink_asleep_ && goes_wrong(plan_.slow_sink)) sleep_in_sink();
   if (!is_over) inside_callback("an event was told after the registry was destroyed");
   if (is_over && !destroys_in_callback_)
     model_.object("G6", nullptr, now(), "an event after the registry was destroyed");

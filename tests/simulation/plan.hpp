@@ -46,15 +46,19 @@ struct Plan {
   double fails_for_good = 0;  // of these: no use to try again
   double bad_ttl = 0;         // tells one that makes no sense
   bool tells_ttl = false;
-  double changes_ttl = 0;  // of those that it tells
-  Span forgets_every{};    // one session, about; zero: never
-  Span restarts_every{};   // forgets all
+  double changes_ttl = 0;   // of those that it tells
+  double wavers = 0;        // by how much, at most, what it tells differs from what it means
+  bool tells_rest = false;  // of a time that runs out, and begins anew
+  Span forgets_every{};     // one session, about; zero: never
+  Span restarts_every{};    // forgets all
   Span pauses_every{};
+  Span patience{};  // keeps sessions for so much longer than it says
 
   // Of the client.
   Span is_away_every{};  // the process is paused, or the machine sleeps
   double reenters = 0;   // a callback that calls back
   double sink_throws = 0;
+  double slow_sink = 0;  // keeps an event while time goes on; callers wait until it returns, and nothing is closed
   bool has_parents = false;
   bool has_groups = false;
   bool has_gates = false;      // progress_within
@@ -84,6 +88,7 @@ inline void draw_pool(Plan& plan, Dice& dice) {
   const auto some = [&] { return dice.chance(0.4) ? dice.chance(0.5) ? 0.1 : 0.5 : 0.0; };
   plan.form = BeatForm::blocking;
   plan.places = 1 + dice.below(6);
+  plan.slow_sink = 0;
   plan.ignores_timeout = some();
   plan.ignores_token = dice.chance(0.3) ? 1.0 : some();
 }
@@ -109,6 +114,29 @@ inline void draw_limits(Plan& plan, Dice& dice) {
     plan.slow = 0;
   }
   if (dice.chance(0.25)) draw_pool(plan, dice);
+}
+
+// How the ttls that a server tells vary, and a threshold of gaps that is shorter than most ttls, or longer.
+inline void draw_told_ttls(Plan& plan, Dice& dice) {
+  static constexpr std::array<Span, 4> thresholds{1s, 1s, 50ms, 20s};
+  plan.registry.gap_threshold = Duration{thresholds[dice.below(thresholds.size())]};
+  static constexpr std::array<double, 4> waverings{0, 0.003, 0.05, 0.2};
+  if (!plan.tells_ttl) return;
+  plan.wavers = waverings[dice.below(waverings.size())];
+  plan.tells_rest = dice.chance(0.3);
+}
+
+// Drawn last.
+inline void draw_slowness(Plan& plan, Dice& dice) {
+  plan.patience = dice.chance(0.3) ? dice.between(1s, 60s) : Span{0};
+  plan.slow_sink = dice.chance(0.2) ? 0.1 : 0;
+  if (plan.slow_sink > 0) plan.closes = false;  // nobody could tell when one was due
+}
+
+inline void draw_what_came_later(Plan& plan, Dice& dice) {
+  draw_told_ttls(plan, dice);
+  draw_slowness(plan, dice);
+  draw_limits(plan, dice);
 }
 
 [[nodiscard]] inline Plan make_plan(std::uint64_t seed) {
@@ -168,7 +196,7 @@ inline void draw_limits(Plan& plan, Dice& dice) {
   plan.follows_recipe = flag() ? 0.7 : 0.1;
   static constexpr std::array<Span, 4> graces{2s, 2s, 20s, Span{0}};
   plan.registry.close_grace = Duration{graces[dice.below(graces.size())]};
-  draw_limits(plan, dice);
+  draw_what_came_later(plan, dice);
   return plan;
 }
 

@@ -26,7 +26,7 @@ inline void Model::call_begins(const SessionKey& key, bool is_close, Time now) {
     if (other.key.owner == key.owner) object("F10", &one, now, "two calls of one heartbeat at once");
     if (keys_wait_for_old_calls && other.key == key) object("F10", &one, now, "two calls of one key at once");
   }
-  on_stacks_.push_back({.key = key, .is_again = is_repeat});
+  on_stacks_.push_back({.key = key, .is_again = is_repeat, .may_be_again = is_repeat || now >= down(one.limit())});
   if (on_stacks_.size() > plan_.most_calling())
     object("F7", &one, now, "more calls at once than the pool has room for");
   if (repeats_leave_room && again_calling() > most_again_calling()) {
@@ -61,14 +61,18 @@ inline bool Model::is_held_for_call(const Life& life) const {
          });
 }
 
+// A call that was given up keeps its place until it returns.
 inline bool Model::has_free_thread(bool is_repeat) const {
-  if (on_stacks_.size() >= plan_.most_calling()) return false;
-  return !is_repeat || !repeats_leave_room || again_calling() < most_again_calling();
+  const std::size_t most = std::min(plan_.most_calling(), plan_.registry.max_in_flight);
+  if (on_stacks_.size() >= most) return false;
+  const auto again =
+      std::count_if(on_stacks_.begin(), on_stacks_.end(), [](const OnStack& call) { return call.may_be_again; });
+  return !is_repeat || !repeats_leave_room || static_cast<std::size_t>(again) < std::max<std::size_t>(1, most / 2);
 }
 
 // To be asked before a beat is told as sent: nothing but the pool can have kept it waiting.
 inline void Model::note_shortage(const Life& life, Time now) {
-  if (plan_.form != BeatForm::blocking || plan_.is_limited_without_pool() || life.ended) return;
+  if (plan_.form != BeatForm::blocking || plan_.places < 2 || plan_.is_limited_without_pool() || life.ended) return;
   const Time due = due_by(life);
   if (due == Time::max() || away_to_ >= life.started || now <= due + tick()) return;
   ++waited_for_pool_;

@@ -9,7 +9,7 @@ namespace heartbeat::simulation {
 
 // Nothing but its own options and answers decides when it beats.
 inline bool Model::is_predictable(const Life& life) const {
-  return !plan_.is_limited() && !life.is_gated() && !life.is_paced && !life.is_unsure && !life.was_stuck &&
+  return !plan_.is_limited() && !life.is_gated() && !life.is_pace_unsure && !life.is_unsure && !life.was_stuck &&
          !life.is_stuck();
 }
 
@@ -45,11 +45,25 @@ inline void Model::judge_phase(Life& life, Time now) {
     return;
   }
   const SentBeat& last = life.beats.back();
-  if (!life.phase || last.fate != SentBeat::Fate::acknowledged || now == away_to_) return;
-  const Span off = (now - *life.phase) % life.interval();
-  const bool is_on_grid = off < 2 * tick() || off > life.interval() - 2 * tick();
+  if (last.fate != SentBeat::Fate::acknowledged || now == away_to_) return;
   const bool is_held_off = now == last.decided || now <= up(last.sent + life.terms.floor);
+  if (!life.phase) {
+    if (!is_held_off && std::exchange(life.has_new_grid, false)) life.phase = now;
+    return;
+  }
+  const Span off = (now - *life.phase) % life.interval();
+  const Span near = 2 * tick() + model::Pace::error(now - *life.phase);
+  const bool is_on_grid = off < near || off > life.interval() - near;
   if (!is_on_grid && !is_held_off) object("G7", &life, now, "a regular beat off its grid");
+}
+
+// Until when the beat after an acknowledged one is sent.
+inline Time Model::latest_beat(const Life& life) const {
+  const SentBeat& last = life.beats.back();
+  const bool was_retry =
+      life.beats.size() > 1 && life.beats[life.beats.size() - 2].fate != SentBeat::Fate::acknowledged;
+  const Span held_off = was_retry ? life.terms.floor : life.interval() / 2;  // by the floor
+  return std::max(last.decided, last.sent + life.interval() + held_off) + 2 * tick();
 }
 
 inline void Model::note_timeout(Life& life, Time now) {
@@ -78,14 +92,28 @@ inline void Model::judge_waiting(Life& life, Time now) {
   } else if (const SentBeat& last = life.beats.back(); last.fate == SentBeat::Fate::open) {
     return;
   } else if (last.fate == SentBeat::Fate::acknowledged) {
-    const bool was_retry =
-        life.beats.size() > 1 && life.beats[life.beats.size() - 2].fate != SentBeat::Fate::acknowledged;
-    const Span held_off = was_retry ? life.terms.floor : life.interval() / 2;  // by the floor
-    latest = std::max(last.decided, last.sent + life.interval() + held_off) + 2 * tick();
+    latest = latest_beat(life);
   } else {
     latest = std::max(last.decided + Span{life.options.backoff.maximum}, last.sent + life.terms.floor) + 2 * tick();
   }
   if (now > latest) object("G7", &life, now, "no beat though one is due");
+}
+
+// A beat is sent though validity has passed, and nothing else than a gap can have kept the heartbeat from ending.
+inline void Model::note_gap(Life& life, Time now) const {
+  if (!life.gap_end || life.keeps_beating() || !is_predictable(life) || now < life.limit()) return;
+  if (life.told_gap && *life.told_gap >= *life.gap_end) return;
+  if (*life.gap_end - down(life.limit()) > Span{plan_.registry.gap_threshold}) life.owes_gap = true;
+}
+
+// The sink has heard all there is: of a heartbeat whose last beat was acknowledged, that it is well.
+inline void Model::judge_last_word(const Life& life, Time now) {
+  if (life.is_unsure || life.was_stuck || life.beats.empty() || life.acknowledged != life.beats.size()) return;
+  if (!life.valid_until || now >= down(*life.valid_until)) return;
+  if (life.owes_gap) object("G18", &life, now, "the process was away, and that was never told");
+  if (life.last_word && *life.last_word != EventKind::recovered) {
+    object("G16", &life, now, "valid, and the last that was told of it is trouble");
+  }
 }
 
 // After a time gap one fresh beat decides, which keeps the floor, and waits for its answer.
@@ -103,12 +131,14 @@ inline bool Model::may_be_in_grace(const Life& life, Time now) const {
 inline void Model::judge_attempts(const Life& life, Time now) {
   if (!is_predictable(life) || life.beats.empty()) return;
   const bool was_away = away_to_ >= life.beats[life.acknowledged == 0 ? 0 : life.acknowledged - 1].sent;
-  const Span lateness = away_to_ - down(life.limit());
-  if (was_away && away_from_ < down(life.limit()) && lateness > Span{plan_.registry.gap_threshold}) {
-    const SentBeat& last = life.beats.back();
+  const SentBeat& last = life.beats.back();
+  const Time due = last.fate == SentBeat::Fate::acknowledged ? latest_beat(life) : life.limit();
+  const Time asked = away_from_ < due ? std::min(due, down(life.limit())) : down(life.limit());  // for a wake-up
+  const Span threshold = life.pace.gap(Span{plan_.registry.gap_threshold}, life.terms) + tick();
+  if (was_away && away_from_ < down(life.limit()) && away_to_ - asked > threshold) {
     if (std::max(last.sent, last.deadline) <= away_from_) object("G18", &life, now, "no fresh beat after a time gap");
   }
-  if (was_away || life.acknowledged == 0) return;
+  if (was_away || life.acknowledged == 0 || !life.pace.has_room()) return;
   if (life.beats.size() - life.acknowledged < life.options.attempts) {
     object("G17", &life, now, "stalled before it had all its attempts");
   }
@@ -118,8 +148,15 @@ inline void Model::settle(Time now) {
   if (plan_.registry.max_sends_per_second && !has_tokens_for_all()) scarce_at_ = now;
   for (Life& life : lives_) {
     if (life.generation == 0) continue;
-    if (!life.ended && !news_waits_for_calls()) judge_waiting(life, now);
-    if (!news_waits_for_calls()) life.judge_rest(true, now);
+    if (is_sink_asleep_) {
+      if (!life.ended) note_timeout(life, now);
+      continue;
+    }
+    if (!news_waits_for_calls()) {
+      if (!life.ended) judge_waiting(life, now);
+      if (!life.ended) judge_last_word(life, now);
+      life.judge_rest(true, now);
+    }
     if (!life.close.is_wanted()) continue;
     const bool has_no_limit = !plan_.is_limited() ||
                               (!plan_.registry.max_sends_per_second && !is_held_for_call(life) && has_place(true, now));

@@ -16,23 +16,28 @@ using Time = std::chrono::nanoseconds;
 
 class Server {
  public:
+  /// Keeps each session for so much longer than it says.
+  explicit Server(Span patience) : patience_{patience} {}
+
   /// A session is given to somebody, who knows it by `owner`; whoever had it before has lost it.
-  void grant(int id, int owner, Span ttl, Time now) { sessions_[id] = {owner, ttl, now + ttl}; }
+  void grant(int id, int owner, Span ttl, Time now) { sessions_[id] = {owner, ttl, now + ttl, ttl}; }
 
   /// A beat that has arrived: how long the session is kept from now on; no value: not known.
-  std::optional<Span> beat(int id, int owner, Time now) {
+  /// `share` of the session's ttl is what it tells.
+  std::optional<Span> beat(int id, int owner, Time now, double share) {
     Session* session = find(id, owner, now);
     if (session == nullptr) return std::nullopt;
+    const Span ttl = share == 1 ? session->ttl : std::chrono::duration_cast<Span>(session->ttl * share);
     // A promise stands, also when the next one is shorter.
-    session->kept_until = std::max(session->kept_until, now + session->ttl);
-    return session->ttl;
+    session->kept_until = std::max(session->kept_until, now + ttl);
+    return ttl;
   }
 
   /// A close that has arrived closes whatever has that name by now: whose session it was; -1: none.
   int close(int id, Time now) {
     const auto found = sessions_.find(id);
     if (found == sessions_.end()) return -1;
-    const int owner = found->second.kept_until <= now ? -1 : found->second.owner;
+    const int owner = found->second.kept_until + patience_ <= now ? -1 : found->second.owner;
     sessions_.erase(found);
     return owner;
   }
@@ -42,6 +47,14 @@ class Server {
   void change_ttl(int id, Span ttl) {
     const auto found = sessions_.find(id);
     if (found != sessions_.end()) found->second.ttl = ttl;
+  }
+
+  /// A thirtieth of what was granted less, down to a third of it; then all of it again.
+  void run_out(int id) {
+    const auto found = sessions_.find(id);
+    if (found == sessions_.end()) return;
+    Session& session = found->second;
+    session.ttl = 3 * session.ttl < session.granted ? session.granted : session.ttl - session.granted / 30;
   }
 
   // It breaks its promise: nobody can be blamed for believing in it.
@@ -57,14 +70,17 @@ class Server {
     int owner;
     Span ttl;
     Time kept_until;
+    Span granted;
   };
 
   Session* find(int id, int owner, Time now) {
     const auto found = sessions_.find(id);
-    if (found == sessions_.end() || found->second.owner != owner || found->second.kept_until <= now) return nullptr;
+    if (found == sessions_.end() || found->second.owner != owner || found->second.kept_until + patience_ <= now)
+      return nullptr;
     return &found->second;
   }
 
+  const Span patience_;
   std::map<int, Session> sessions_;
   Time served_from_{0};
 };

@@ -155,6 +155,7 @@ class World final : private Waiting {
   [[nodiscard]] Span delay();
   [[nodiscard]] bool goes_wrong(double chance) { return !is_calm_ && dice_.chance(chance); }
   void inside_callback(const char* what);
+  void sleep_in_sink();
 
   // --- blocking.hpp
   bool wait(std::optional<Span> limit, const std::function<bool()>& done) override;
@@ -205,7 +206,7 @@ class World final : private Waiting {
   std::ostream* const trace_;
   Dice dice_;
   Model model_{plan_};
-  Server server_;
+  Server server_{plan_.patience};
   testing::ManualClock clock_;
   WorldExecutor executor_;
   std::deque<Call> calls_;
@@ -224,6 +225,7 @@ class World final : private Waiting {
   bool is_calm_ = false;
   bool is_over_ = false;  // the registry is gone
   bool destroys_in_callback_ = false;
+  bool is_sink_asleep_ = false;               // time passes on its stack
   static inline thread_local int depth_ = 0;  // callbacks on the stack
   model::LockStepPool pool_;
   std::unique_ptr<Subject> subject_;  // last: dies first
@@ -337,7 +339,7 @@ inline void World::run_until(Time end, Done done) {
       continue;
     }
     model_.settle(now());
-    if (!is_over_ && !model_.news_waits_for_calls()) check_sums();
+    if (!is_over_ && !is_sink_asleep_ && !model_.news_waits_for_calls()) check_sums();
     const auto next = executor_.next_wake();
     if (!next || next->time_since_epoch() > end) break;
     Time then = next->time_since_epoch();
@@ -349,7 +351,8 @@ inline void World::run_until(Time end, Done done) {
       next_away_ = then + dice_.about(2 * plan_.is_away_every);
     }
     clock_.reach(testing::ManualClock::time_point{then});
-    if (then == away_to_ && dice_.chance(0.3) && !is_over_) sweep();  // before the engine had time to look
+    if (then == away_to_ && dice_.chance(0.3) && !is_over_ && !is_sink_asleep_)
+      sweep();  // before the engine had time to look
   }
   if (end != Time::max() && now() < end) clock_.reach(testing::ManualClock::time_point{end});
 }

@@ -25,8 +25,10 @@ BOOST_AUTO_TEST_CASE(each_kind_has_a_word_of_its_own) {
 
 BOOST_AUTO_TEST_CASE(kinds_that_wait_together_are_told_in_an_order_that_makes_sense) {
   static_assert(EventKind::started < EventKind::missed);
-  static_assert(EventKind::missed < EventKind::jeopardy);
+  static_assert(EventKind::missed < EventKind::time_gap);
+  static_assert(EventKind::time_gap < EventKind::jeopardy);
   static_assert(EventKind::jeopardy < EventKind::lapsed);
+  static_assert(EventKind::lapsed < EventKind::acknowledged);
   static_assert(EventKind::acknowledged < EventKind::recovered);
   static_assert(EventKind::recovered < EventKind::ended);
 }

@@ -118,6 +118,50 @@ BOOST_AUTO_TEST_CASE(the_grace_is_no_longer_than_the_ttl) {
   BOOST_TEST(desk.told.size() == 1u);
 }
 
+// Half of the 500 ms is their measure, though the threshold is a second.
+BOOST_AUTO_TEST_CASE(a_short_ttl_has_its_grace_after_a_pause_of_its_length) {
+  WatchDesk desk;
+  desk.monitor->watch(7, 500ms);
+  desk.executor.run_for(200ms);
+  desk.clock.advance(600ms);  // the look at 250 ms is 550 ms late: until 1,300 ms
+
+  desk.executor.run_for(500ms - 1ms);
+  BOOST_TEST(desk.told.empty());
+  desk.executor.run_for(1ms);
+
+  BOOST_TEST((desk.told == std::vector{ToldExpiry{7, 1, 0s, 1300ms, ExpiryReason::silent_in_grace}}),
+             boost::test_tools::per_element());
+  BOOST_TEST(desk.monitor->statistics().time_gaps == 1u);
+  BOOST_TEST(desk.monitor->statistics().graces == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(a_short_ttl_bears_a_wake_up_that_is_late_by_less_than_half_of_it) {
+  WatchDesk desk;
+  desk.monitor->watch(7, 500ms);
+  desk.executor.run_for(300ms);  // looked at, and silent
+  desk.clock.advance(450ms);     // the look at 500 ms is 250 ms late
+
+  desk.executor.run_for(0s);
+
+  BOOST_TEST(desk.told.size() == 1u);
+  BOOST_TEST(desk.monitor->statistics().time_gaps == 0u);
+  BOOST_TEST(desk.monitor->statistics().graces == 0u);
+}
+
+BOOST_AUTO_TEST_CASE(a_short_ttl_expires_by_sweeps_alone) {
+  WatchDesk desk;
+  desk.monitor->watch(7, 500ms);
+  std::size_t swept = 0;
+
+  for (int sweep = 0; sweep < 30; ++sweep) {
+    desk.clock.advance(100ms);
+    swept += desk.monitor->sweep().size();
+  }
+
+  BOOST_TEST(swept == 1u);
+  BOOST_TEST(desk.monitor->statistics().graces <= 1u);
+}
+
 BOOST_AUTO_TEST_CASE(each_gap_gives_one_grace) {
   WatchDesk desk;
   desk.monitor->watch(7, 30s);

@@ -119,6 +119,20 @@ BOOST_AUTO_TEST_CASE(a_beat_that_was_sent_before_a_key_joined_does_not_speak_for
   BOOST_TEST(desk.log.count(EventKind::acknowledged, 102) == 1u);
 }
 
+BOOST_AUTO_TEST_CASE(a_key_that_never_heard_of_trouble_hears_of_no_recovery) {
+  Desk desk;
+  desk.transport.on(1).acknowledge().then().fail();
+  const Handle first = desk.sessions->start(101, at_once());
+  desk.executor.run_for(5s);
+  BOOST_TEST(desk.log.count(EventKind::jeopardy, 101) == 1u);
+  const Handle late = desk.sessions->start(102, at_once());
+
+  desk.executor.run_for(3s);  // tried again
+
+  BOOST_TEST(desk.log.count(EventKind::recovered, 101) == 1u);
+  BOOST_TEST((desk.log.kinds(102) == std::vector{EventKind::started, EventKind::acknowledged}), desk.log.text());
+}
+
 BOOST_AUTO_TEST_CASE(a_key_that_joins_a_valid_client_waits_for_the_next_beat) {
   Desk desk;
   const Handle first = desk.sessions->start(101, at_once());

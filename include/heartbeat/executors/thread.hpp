@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: BSL-1.0
-// The default executor: threads of its own, a few for the engine and some more for work that may block. All start in
-// its constructor, so that nothing later can fail for want of a thread. Read next: thread_loop.hpp, blocking_pool.hpp.
+// The default executor: threads of its own, a few for the engine and some more for work that may block. Those of the
+// engine and the first of the others start in its constructor, so that nothing later can fail for want of a thread; the
+// rest come and go with the calls that block. Read next: thread_loop.hpp, blocking_pool.hpp.
 #pragma once
 
 #include <algorithm>
 #include <concepts>
 #include <cstddef>
 #include <memory>
-#include <span>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -26,8 +26,15 @@ namespace heartbeat {
 
 /// How many threads a ThreadExecutor has. Each is 1 to 10,000.
 struct ThreadExecutorOptions {
-  std::size_t threads = 1;           ///< of the engine: they never block
-  std::size_t blocking_threads = 8;  ///< for blocking transports, stop callbacks and the event sink
+  /// Of the engine: they never block.
+  std::size_t threads = 1;
+
+  /// The most for blocking transports, stop callbacks and the event sink. Two are always there; more are made while
+  /// works wait that nobody takes, and end after 10 s with nothing to do. Each call to a server that does not answer
+  /// holds one until it returns; when all are held, the calls to other servers wait. So this should be as many as can
+  /// hang at once, and two more, which a registry keeps for tokens and events. Those that are never needed cost
+  /// nothing.
+  std::size_t blocking_threads = 256;
 };
 
 /// The rule that these options break, or `errc{}`.
@@ -43,9 +50,9 @@ struct ThreadExecutorOptions {
 ///
 /// A handle: copies are the same executor. When the last one dies, queued works and armed timers are dropped, and the
 /// threads are joined; on one of its own threads, that thread is detached instead, and keeps what it needs until it
-/// returns. With nothing to do no thread wakes up.
+/// returns. With nothing to do no thread wakes up, but for those made for works that block, once, to end.
 /// Threading: any thread. Blocks: the last copy's destructor, for works that are running. Allocates: in its
-/// constructors.
+/// constructors, and for more threads on those that it has for works that block.
 template <class C /* = BootClock */>
 class BasicThreadExecutor {
   static_assert(Clock<C>, "the clock must be steady, count in an integer of 64 bits, and have now(): see clock.hpp");
@@ -68,40 +75,34 @@ class BasicThreadExecutor {
   }
 
   /// Runs the work on a thread of the engine.
-  void post(Work& work) noexcept { threads_->shared->loop.post(work); }
+  void post(Work& work) noexcept { threads_->loop->post(work); }
 
   /// Runs the timer at that time, on a thread of the engine; the earliest time asked for wins. True if it was idle.
-  bool wake_by(Timer& timer, time_point at) noexcept { return threads_->shared->loop.wake_by(timer, at); }
+  bool wake_by(Timer& timer, time_point at) noexcept { return threads_->loop->wake_by(timer, at); }
 
   /// True if the timer was armed: it is idle now.
-  bool cancel(Timer& timer) noexcept { return threads_->shared->loop.cancel(timer); }
+  bool cancel(Timer& timer) noexcept { return threads_->loop->cancel(timer); }
 
-  /// Runs the work on a thread for work that may block.
-  void post_blocking(Work& work) noexcept { threads_->shared->pool.post(work); }
+  /// Runs the work on a thread for work that may block. If a thread more is wanted for it and cannot be made, once one
+  /// of those there are has come back.
+  void post_blocking(Work& work) noexcept { threads_->pool->post(work); }
 
-  /// How many of those run at once.
-  [[nodiscard]] std::size_t blocking_concurrency() const noexcept { return threads_->blocking_threads; }
+  /// How many of those run at once at most.
+  [[nodiscard]] std::size_t blocking_concurrency() const noexcept { return threads_->pool->limit(); }
 
-  /// True on a thread of the engine, and on that for work that may block if it is the only one: who waits there for a
-  /// work may wait in vain. Of several that may block another one goes on.
+  /// True on a thread of the engine, and on that for work that may block if there can be only one: who waits there for
+  /// a work may wait in vain. Of several that may block another one goes on.
   [[nodiscard]] bool needs_this_thread() const noexcept {
     const auto is_this = [](const std::thread& thread) { return thread.get_id() == std::this_thread::get_id(); };
-    return std::ranges::any_of(threads_->needed(), is_this);
+    return threads_->pool->is_only_thread() || std::ranges::any_of(threads_->of_engine, is_this);
   }
 
  private:
-  // What the threads use: held by each of them, and so by a detached one too.
-  struct Shared {
-    explicit Shared(const C& clock) : loop{clock} {}
-
-    detail::ThreadLoop<C> loop;
-    detail::BlockingPool pool;
-  };
-
-  // What the handles own.
+  // What the handles own. The threads hold the loop or the pool, and so does a detached one.
   struct Threads {
     Threads(const C& clock, ThreadExecutorOptions options)
-        : shared{std::make_shared<Shared>(clock)}, blocking_threads{options.blocking_threads} {
+        : loop{std::make_shared<detail::ThreadLoop<C>>(clock)},
+          pool{std::make_shared<detail::BlockingPool<>>(options.blocking_threads)} {
       if (const errc rule = broken_rule(options); rule != errc{}) {
         throw std::system_error{make_error_code(rule), "heartbeat::ThreadExecutor"};
       }
@@ -109,18 +110,11 @@ class BasicThreadExecutor {
 
     // If one cannot be made, the destructor stops and joins those that were.
     void start(ThreadExecutorOptions options) {
-      threads.reserve(options.threads + options.blocking_threads);
+      of_engine.reserve(options.threads);
       for (std::size_t i = 0; i < options.threads; ++i) {
-        threads.emplace_back([held = shared] { held->loop.run_thread(); });
+        of_engine.emplace_back([held = loop] { held->run_thread(); });
       }
-      for (std::size_t i = 0; i < options.blocking_threads; ++i) {
-        threads.emplace_back([held = shared] { held->pool.run_thread(); });
-      }
-    }
-
-    // The threads that nothing can do without.
-    [[nodiscard]] std::span<const std::thread> needed() const noexcept {
-      return std::span{threads}.first(threads.size() - (blocking_threads == 1 ? 0 : blocking_threads));
+      pool->start();
     }
 
     Threads(const Threads&) = delete;
@@ -129,22 +123,23 @@ class BasicThreadExecutor {
     ~Threads() {
       WorkQueue rest_of_loop;
       WorkQueue rest_of_pool;
-      shared->loop.stop(rest_of_loop);
-      shared->pool.stop(rest_of_pool);
+      loop->stop(rest_of_loop);
+      pool->stop(rest_of_pool);
       rest_of_loop.drop_all();
       rest_of_pool.drop_all();
-      for (std::thread& thread : threads) {
+      for (std::thread& thread : of_engine) {
         if (thread.get_id() == std::this_thread::get_id()) {
           thread.detach();
         } else {
           thread.join();
         }
       }
+      pool->join();
     }
 
-    const std::shared_ptr<Shared> shared;
-    const std::size_t blocking_threads;
-    std::vector<std::thread> threads;  // the engine's first; constant once made, until the last handle dies
+    const std::shared_ptr<detail::ThreadLoop<C>> loop;
+    const std::shared_ptr<detail::BlockingPool<>> pool;  // makes and joins its threads itself
+    std::vector<std::thread> of_engine;                  // constant once made, until the last handle dies
   };
 
   std::shared_ptr<Threads> threads_;

@@ -476,6 +476,35 @@ BOOST_AUTO_TEST_CASE(the_last_handle_may_die_on_a_thread_of_the_pool) {
   end_on_its_own_thread([](ThreadExecutor& executor, Work& work) { executor.post_blocking(work); });
 }
 
+// The two threads that are always there are taken, so the one that ends it was made later. The drop of what is armed
+// lets the others go.
+BOOST_AUTO_TEST_CASE(the_last_handle_may_die_on_a_thread_that_the_pool_has_grown) {
+  auto handle = std::make_unique<ThreadExecutor>();
+  Signal arrived, release, posted, done;
+  Timer armed{[] {}, [&] { release.raise(); }};
+  std::array<Work, 2> busy;
+  for (Work& work : busy) {
+    work.fn = [&] {
+      arrived.raise();
+      if (release.wait()) done.raise();
+    };
+    handle->post_blocking(work);
+  }
+  BOOST_REQUIRE(arrived.wait(2));
+  Work ending{[&] {
+    if (posted.wait()) handle.reset();
+    done.raise();
+  }};
+
+  ThreadExecutor& executor = *handle;
+  executor.wake_by(armed, BootClock::now() + 1h);
+  executor.post_blocking(ending);
+  posted.raise();
+
+  BOOST_REQUIRE(done.wait(3));
+  BOOST_TEST(armed.dropped == 1);
+}
+
 BOOST_AUTO_TEST_CASE(each_post_is_run_or_dropped_once) {
   constexpr std::size_t count = 2'000;
   std::vector<std::unique_ptr<Work>> works(4 * count);

@@ -33,8 +33,7 @@ namespace heartbeat::detail {
 template <class Engine>
 class Caller {
  public:
-  /// So many lanes may call at once, less what tokens and events need.
-  Caller(Engine& engine, std::size_t lanes) noexcept : engine_{engine}, most_calling_{lanes > 2 ? lanes - 2 : 1} {}
+  explicit Caller(Engine& engine) noexcept : engine_{engine} {}
 
   /// Sends a slice of what may leave the shard, asynchronously; true if there is more. REQUIRES: of a blocking
   /// transport, nothing but asynchronous closes.
@@ -62,17 +61,11 @@ class Caller {
     return more;
   }
 
-  /// Makes one blocking call, if one may leave and a lane is free for it; false if not.
-  [[nodiscard]] bool call_blocking() noexcept {
+  /// Makes one blocking call, on the caller's thread; false if none may leave. `since`: when the caller was asked for,
+  /// and had to wait for a thread.
+  [[nodiscard]] bool call_blocking(Instant since) noexcept {
     if constexpr (Policies::form == BeatForm::blocking) {
-      // Counted only if there is room: a count that is taken back could send the lane that makes room to rest.
-      std::size_t calling = calling_.load();
-      do {
-        if (calling >= most_calling_) return false;
-      } while (!calling_.compare_exchange_weak(calling, calling + 1));
-      const bool has_called = engine_.any_shard([this](Shard& home) { return call_one_of(home); });
-      calling_.fetch_sub(1);
-      return has_called;
+      return engine_.any_shard([this, since](Shard& home) { return call_one_of(home, since); });
     } else {
       return false;
     }
@@ -84,13 +77,15 @@ class Caller {
 
   [[nodiscard]] auto& transport() noexcept { return engine_.parts().policies->transport; }
 
-  [[nodiscard]] std::size_t claim(Shard& home, std::span<Claim> room, Calling calling, bool& more) noexcept {
+  [[nodiscard]] std::size_t claim(Shard& home, std::span<Claim> room, Calling calling, bool& more,
+                                  Instant since = instant_never) noexcept {
     const Instant at = engine_.now();
     Effects effects;
     std::size_t count = 0;
     {
       const MutexLock lock{home.mutex()};
       const Hold hold = home.hold(at, effects);
+      if (since != instant_never) hold.parts.departures.had_no_thread(since);
       count = Claiming{hold}.claim(room, calling);
       more = hold.parts.departures.can_leave_more();
     }
@@ -202,10 +197,10 @@ class Caller {
     if (!requests.empty()) transport().async_beat_batch(std::span<BeatRequest<Key>>{requests});
   }
 
-  [[nodiscard]] bool call_one_of(Shard& home) noexcept {
+  [[nodiscard]] bool call_one_of(Shard& home, Instant since) noexcept {
     std::array<Claim, 1> room;
     bool more = false;
-    if (claim(home, room, Calling::blocking, more) == 0) return false;
+    if (claim(home, room, Calling::blocking, more, since) == 0) return false;
     const Claim& claim = room.front();
     const bool is_called = is_wanted(claim);
     if (is_called) make_blocking_call(home, claim);
@@ -236,8 +231,6 @@ class Caller {
   }
 
   Engine& engine_;
-  const std::size_t most_calling_;
-  Atomic<std::size_t> calling_{0};  // blocking calls under way
 };
 
 }  // namespace heartbeat::detail

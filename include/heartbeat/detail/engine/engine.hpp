@@ -79,7 +79,7 @@ struct EngineParts {
         scale{the_scale},
         lanes{engine},
         teller{engine},
-        caller{engine, lanes.size()},
+        caller{engine},
         canceller{engine},
         drivers{engine},
         close_wait{engine},

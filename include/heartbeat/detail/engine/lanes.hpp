@@ -50,6 +50,7 @@ class Lanes {
 
  private:
   static constexpr bool has_pool = BlockingExecutor<typename Engine::Executor>;
+  static constexpr bool calls_here = Engine::Policies::form == BeatForm::blocking;
   static constexpr int tasks_at_once = has_pool ? 64 : 1;
 
   class Lane final : public Work {
@@ -58,7 +59,8 @@ class Lanes {
     void run() noexcept override { lanes_.run(*this); }
     void drop() noexcept override { lanes_.engine_.shard(0).unpin(); }
 
-    Lane* next_idle = nullptr;  // the lanes' mutex
+    Lane* next_idle = nullptr;          // the lanes' mutex
+    Instant posted_at = instant_never;  // its own, from the post to its run: the executor is between them
 
    private:
     Lanes& lanes_;
@@ -68,6 +70,7 @@ class Lanes {
 
   void post(Lane& lane) noexcept {
     engine_.shard(0).pin();
+    if constexpr (calls_here) lane.posted_at = engine_.now();
     if constexpr (has_pool) {
       executor().post_blocking(lane);
     } else {
@@ -79,9 +82,10 @@ class Lanes {
     Shard& home = engine_.shard(0);
     if (home.gate().enter()) {
       bool is_idle = false;
+      Instant since = had_no_thread_since(lane);
       for (int tasks = 0; !is_idle && tasks < tasks_at_once;) {
         const std::uint64_t seen = signals();
-        if (run_one_task()) {
+        if (run_one_task(std::exchange(since, instant_never))) {
           ++tasks;
         } else {
           is_idle = rests(lane, seen);
@@ -93,9 +97,19 @@ class Lanes {
     home.unpin();  // may free us
   }
 
-  [[nodiscard]] bool run_one_task() noexcept {
+  [[nodiscard]] bool run_one_task(Instant since) noexcept {
     auto& parts = engine_.parts();
-    return parts.teller.fire_token() || parts.teller.tell_event() || parts.caller.call_blocking();
+    return parts.teller.fire_token() || parts.teller.tell_event() || parts.caller.call_blocking(since);
+  }
+
+  // Since when the pool had no thread for the lane; never, if it took no longer than a busy machine takes. An executor
+  // that serves several registries may be short of threads though this one has lanes at rest.
+  [[nodiscard]] Instant had_no_thread_since(const Lane& lane) noexcept {
+    constexpr std::int64_t patience = 100'000'000;
+    if constexpr (calls_here) {
+      if (engine_.now() - lane.posted_at > patience) return lane.posted_at;
+    }
+    return instant_never;
   }
 
   [[nodiscard]] std::uint64_t signals() noexcept HEARTBEAT_EXCLUDES(mutex_) {

@@ -90,7 +90,7 @@ class Looker {
       const MutexLock lock{engine_.shard(i).mutex()};
       engine_.shard(i).add_statistics(sum);
     }
-    sum.in_flight_limit = engine_.credits().limit();
+    sum.in_flight_limit = engine_.limits().credits.limit();
     return sum;
   }
 

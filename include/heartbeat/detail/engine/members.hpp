@@ -17,20 +17,31 @@
 
 namespace heartbeat::detail {
 
-// Keys are spread evenly over the shards, and so is the rate. Bursts are a tenth of a second long.
-inline TokenBucket share_of_rate(const RegistryOptions& options, std::size_t shares) noexcept {
+// So many sends in a second, or `part` of as many, with bursts of a tenth of a second.
+[[nodiscard]] inline TokenRate rate_of(const RegistryOptions& options, std::int64_t part = 1) noexcept {
   if (!options.max_sends_per_second) return {};
-  const auto period = static_cast<std::int64_t>(shares) * 1'000'000'000 / *options.max_sends_per_second;
-  return {std::max<std::int64_t>(1, period), 100'000'000};
+  return {.period = part * 1'000'000'000 / *options.max_sends_per_second, .burst = 100'000'000};
 }
 
 [[nodiscard]] inline std::size_t shards_of(const RegistryOptions& options) {
   return options.shards ? *options.shards : default_shards();
 }
 
+// Blocking calls need a thread each, and two are left for stop callbacks and events: a server that does not answer must
+// not hold up what is told of it.
+template <class Policies, class E>
+[[nodiscard]] std::size_t most_calls(const E& executor, const RegistryOptions& options) noexcept {
+  if constexpr (Policies::form == BeatForm::blocking && BlockingExecutor<E>) {
+    const std::size_t threads = executor.blocking_concurrency();
+    return std::min(options.max_in_flight, threads > 2 ? threads - 2 : std::size_t{1});
+  } else {
+    return options.max_in_flight;
+  }
+}
+
 template <class Key, class T, class C, class E>
 Engine<Key, T, C, E>::Engine(T transport, C clock, E executor, Sink sink, const RegistryOptions& options)
-    : Core{options.max_in_flight},
+    : Core{most_calls<Policies>(executor, options), options.event_capacity, rate_of(options), rate_of(options, 2)},
       parts_{*this, Policies{std::move(transport), std::move(clock), std::move(executor), std::move(sink)},
              TickScale{options.tick.count()}, shards_of(options), options.close_grace} {
   const std::size_t count = shards_of(options);
@@ -39,15 +50,15 @@ Engine<Key, T, C, E>::Engine(T transport, C clock, E executor, Sink sink, const 
   const ShardPolicy policy{
       .same_key = [](const Record& a, const Record& b) noexcept { return key_of<Key>(a) == key_of<Key>(b); },
       .has_close = Policies::has_close,
+      .blocks_in_close = Policies::has_blocking_close,
       .has_sink = static_cast<bool>(parts_.policies->sink),
+      .calls_limit =
+          limits().credits.limit() < options.max_in_flight ? errc::blocking_pool_busy : errc::in_flight_limit_reached,
       .sends_beats = sends_beats<T>,
       .scale = parts_.scale,
-      .gap_threshold = options.gap_threshold.count(),
-      .event_capacity = std::max<std::size_t>(1, options.event_capacity / count),
-      .tokens = share_of_rate(options, count),
-      .tokens_again = share_of_rate(options, 2 * count)};
+      .gap_threshold = options.gap_threshold.count()};
   for (std::size_t i = 0; i < count; ++i) {
-    shards_.push_back(std::make_unique<Shard>(*this, policy, now(), Random::mix(seed + i), i, count));
+    shards_.push_back(std::make_unique<Shard>(*this, policy, event_room_, now(), Random::mix(seed + i), i, count));
     parts_.drivers.add(*shards_.back());
   }
 }
@@ -110,17 +121,17 @@ void Engine<Key, T, C, E>::perform(Shard& home, Effects& effects) noexcept {
 // One shard of a kind is woken at a time, and wakes the next one if it leaves credits.
 template <class Key, class T, class C, class E>
 void Engine<Key, T, C, E>::pass_on(const Returned& returned) noexcept {
-  if (returned.credits == 0 && returned.again == 0 && !returned.may_pass_on) return;
-  credits().give(returned.credits, returned.again);
+  limits().credits.give(returned.credits, returned.again);
   const auto wake_next = [this](WaitingShards& waiting) {
     if (waiting.empty()) return;
     if (const std::size_t place = waiting.next(); place != WaitingShards::nobody) {
       parts_.drivers.wake_sender(shard(place));
     }
   };
-  if ((returned.credits != 0 || returned.may_pass_on) && credits().available() != 0) wake_next(credits().waiting);
-  if ((returned.again != 0 || returned.may_pass_on) && credits().available_again() != 0) {
-    wake_next(credits().waiting_again);
+  if ((returned.credits != 0 || returned.may_pass_on) && limits().credits.available() != 0)
+    wake_next(limits().credits.waiting);
+  if ((returned.again != 0 || returned.may_pass_on_again) && limits().credits.available_again() != 0) {
+    wake_next(limits().credits.waiting_again);
   }
 }
 

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 
 #include <heartbeat/detail/engine/engine.hpp>
 
@@ -103,14 +104,15 @@ class Teller {
   [[nodiscard]] bool tell_sink(const Delivery& delivery, EventKind kind, Instant at) noexcept {
     using Clock = typename Engine::Clock;
     const Record& record = *delivery.record;
+    std::string words;
     const Event<typename Engine::KeyType, Clock> event{
         .key = key_of<typename Engine::KeyType>(record),
         .generation = record.generation,
         .kind = kind,
         .at = to_time_point<Clock>(at),
         .reason = kind == EventKind::ended ? record.life.reason() : EndReason::stopped,
-        .error = delivery.error,
-        .text = delivery.text,
+        .error = delivery.error_of(kind),
+        .text = delivery.text_of(kind, words),
         .failures = delivery.failures,
         .close_follows = delivery.close_follows};
     const CallbackFrame frame{engine_.owner()};

@@ -30,6 +30,11 @@ class Attempts {
   }
   void acknowledged() noexcept { failures_ = sent_ = 0; }
 
+  /// What all of them need at least, one after the other.
+  [[nodiscard]] static std::int64_t room(const BeatRules& rules, std::int64_t tick) noexcept {
+    return rules.attempts * (std::max(rules.floor, tick) + tick) + tick;
+  }
+
   /// Nothing was sent since the last acknowledgement.
   [[nodiscard]] bool is_none() const noexcept { return sent_ == 0; }
   /// More than one was sent since the last acknowledgement.

@@ -13,6 +13,7 @@
 //    any of them -- gone, failed for good, stalled, stopped, parent cancelled, shut down --> ended (for ever)
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 
@@ -29,7 +30,11 @@ namespace heartbeat::detail {
 struct Moment {
   Instant now;
   TickScale scale;
-  bool is_gap = false;  ///< the process was away until now (G18)
+  std::int64_t late = 0;           ///< by how much the wake-up came late that this belongs to (G18)
+  std::int64_t gap_threshold = 0;  ///< later than that, the process was away for everybody
+
+  /// The process was away for a heartbeat with that measure of its own (`Standing::own_gap`).
+  [[nodiscard]] bool is_gap(std::int64_t own) const noexcept { return late > std::min(gap_threshold, own); }
 };
 
 /// The beat that is being sent or in flight, as the state machine is told it.
@@ -44,8 +49,18 @@ class Lifecycle : public Standing {
   [[nodiscard]] Action start(const Moment& moment, const BeatRules& rules, std::optional<Instant> granted, bool hold,
                              Random& random) noexcept;
 
-  /// The old close of the same key is over: it begins as if it were started now, but is not granted anything.
+  /// It is held, and its patience with a first acknowledgement counts from now; it is not granted anything.
+  void begin_patience(const Moment& moment, const BeatRules& rules) noexcept {
+    validity_.expect(add(moment.now, rules.ttl - rules.margin));
+  }
+
+  /// What it was held for is over: its first beat is drawn as at a start.
   void release_hold(const Moment& moment, const BeatRules& rules, Random& random) noexcept;
+
+  /// The tick until which it may be held, and all its attempts still fit.
+  [[nodiscard]] Tick held_until(const Moment& moment, const BeatRules& rules) const noexcept {
+    return moment.scale.down(validity_.limit() - Attempts::room(rules, moment.scale.nanoseconds()));
+  }
 
   /// What was granted may have been closed meanwhile: it is valid from its first acknowledgement alone.
   void distrust_grant() noexcept {

@@ -12,6 +12,13 @@
 //    grid      1           2           3
 //    sent      x     x r r x           x          r: after a failure
 //
+// The interval is made for one ttl, the one in force: the one in the rules, or one that the server told. Servers that
+// tell what remains never tell the same twice, and each new interval makes a new grid; so a told ttl comes into force
+// only where it differs by more than a tenth, or leaves no room for the attempts:
+//
+//    told      30.0  29.9  30.1  30.0  20.0  20.1  19.9
+//    in force  30.0..................  20.0............     a new grid at 20.0 alone
+//
 // Invariants: between two sends lies the floor, whatever the grid says; only an interval that changes makes a new grid.
 #pragma once
 
@@ -19,8 +26,11 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <optional>
+#include <utility>
 
 #include <heartbeat/detail/lifecycle/beat_rules.hpp>
+#include <heartbeat/detail/lifecycle/validity.hpp>
 #include <heartbeat/detail/timing/random.hpp>
 #include <heartbeat/detail/timing/tick.hpp>
 
@@ -29,16 +39,12 @@ namespace heartbeat::detail {
 /// Under the shard's lock.
 class Schedule {
  public:
-  /// The interval that a told ttl asks for, as a multiple of the one in the rules; `validity` is what it leaves.
-  [[nodiscard]] static float pace_of(const BeatRules& rules, std::int64_t ttl, std::int64_t validity) noexcept {
-    const auto configured = static_cast<double>(rules.interval);
-    double wanted = configured;
-    if (rules.follow_ttl) wanted *= static_cast<double>(ttl) / static_cast<double>(rules.ttl);
-    if (ttl < rules.ttl) wanted = std::min(wanted, static_cast<double>(validity / (rules.attempts + 1)));
-    wanted = std::max(wanted, static_cast<double>(rules.floor));
-    const auto pace = static_cast<float>(wanted / configured);
-    // Rounded down: where the floor decides, the interval is the floor, and not a little more.
-    return static_cast<double>(pace) * configured > wanted ? std::nextafter(pace, 0.0F) : pace;
+  /// An acknowledgement told this ttl, or none: then the one in the rules is in force. `tick` is what rounding may add.
+  /// True if that changes the interval.
+  [[nodiscard]] bool follow(const BeatRules& rules, std::optional<std::int64_t> told, std::int64_t tick) noexcept {
+    if (in_force_ == 1.0F && told.value_or(rules.ttl) == rules.ttl) [[likely]]
+      return false;
+    return change_ttl(rules, told, tick);
   }
 
   void start(const BeatRules& rules, Instant first) noexcept {
@@ -46,8 +52,9 @@ class Schedule {
     grid_ = first - rules.interval;
   }
 
-  /// After an acknowledged beat: the next grid point that keeps the floor. How many were skipped for it.
-  [[nodiscard]] std::uint32_t regular(const BeatRules& rules, Instant send_time, float pace, bool was_retry,
+  /// After an acknowledged beat: the next grid point that keeps the floor, of a new grid if the interval has changed.
+  /// How many were skipped for it.
+  [[nodiscard]] std::uint32_t regular(const BeatRules& rules, Instant send_time, bool has_changed, bool was_retry,
                                       Random& random) noexcept;
 
   /// After a failed beat: within the longest pause, with jitter. The floor counts from when that beat was sent.
@@ -81,24 +88,65 @@ class Schedule {
 
   /// The interval in force.
   [[nodiscard]] std::int64_t interval(const BeatRules& rules) const noexcept {
-    if (pace_ == 1.0F) return rules.interval;
-    return std::max(rules.floor, static_cast<std::int64_t>(static_cast<double>(rules.interval) * pace_));
+    return in_force_ == 1.0F ? rules.interval : interval_of_ttl(rules);
+  }
+
+  /// The ttl in force: the one that the interval is made for.
+  [[nodiscard]] std::int64_t ttl(const BeatRules& rules) const noexcept {
+    if (in_force_ == 1.0F) return rules.ttl;
+    return static_cast<std::int64_t>(static_cast<double>(rules.ttl) * static_cast<double>(in_force_));
   }
 
  private:
+  [[nodiscard]] bool change_ttl(const BeatRules& rules, std::optional<std::int64_t> told, std::int64_t tick) noexcept;
+  [[nodiscard]] std::int64_t interval_of_ttl(const BeatRules& rules) const noexcept;
+
+  // Rounded down: the interval is never made for a longer ttl than the one that was told.
+  [[nodiscard]] static float share_of(const BeatRules& rules, std::int64_t ttl) noexcept {
+    const double wanted = static_cast<double>(ttl) / static_cast<double>(rules.ttl);
+    const auto share = static_cast<float>(wanted);
+    return static_cast<double>(share) > wanted ? std::nextafter(share, 0.0F) : share;
+  }
+
   Instant next_send_ = 0;  // after the end: when it came
   Instant grid_ = 0;       // the last grid point passed, may be before the clock's epoch
-  float pace_ = 1.0F;      // the interval in force as a multiple of the one in the rules: servers may tell a ttl
+  float in_force_ = 1.0F;  // the ttl in force as a multiple of the one in the rules
 };
+
+// The attempts that were promised share with the regular beat what a shorter ttl leaves.
+inline std::int64_t Schedule::interval_of_ttl(const BeatRules& rules) const noexcept {
+  double wanted = static_cast<double>(rules.interval);
+  if (rules.follow_ttl) wanted *= static_cast<double>(in_force_);
+  auto interval = static_cast<std::int64_t>(wanted);
+  if (in_force_ < 1.0F) interval = std::min(interval, Validity::lasting(rules, ttl(rules)) / (rules.attempts + 1));
+  return std::max(rules.floor, interval);
+}
+
+// Where the attempts do not fit, only a shorter interval helps: a longer one, or the floor again, is no reason to move
+// the grid.
+inline bool Schedule::change_ttl(const BeatRules& rules, std::optional<std::int64_t> told, std::int64_t tick) noexcept {
+  const std::int64_t before = interval(rules);
+  if (!told) {
+    in_force_ = 1.0F;
+    return interval(rules) != before;
+  }
+  const std::int64_t in_force = ttl(rules);
+  const bool differs = std::max(*told, in_force) - std::min(*told, in_force) > in_force / 10;
+  const std::int64_t room = Validity::lasting(rules, *told) - before;
+  const bool is_room = room >= rules.attempts * (std::max(rules.floor, tick) + tick) + tick;
+  if (!differs && is_room) return false;
+  const float kept = std::exchange(in_force_, share_of(rules, *told));
+  if (!differs && interval(rules) >= before) in_force_ = kept;
+  return interval(rules) != before;
+}
 
 // An interval that changed gives a new grid with fresh jitter. A regular beat is sent a little after its own grid
 // point, since times are rounded up: where the floor is the interval, the next one is always a little too near. It is
 // sent as late, not skipped; else every second beat would be.
-inline std::uint32_t Schedule::regular(const BeatRules& rules, Instant send_time, float pace, bool was_retry,
+inline std::uint32_t Schedule::regular(const BeatRules& rules, Instant send_time, bool has_changed, bool was_retry,
                                        Random& random) noexcept {
   const Instant earliest = add(send_time, rules.floor);
-  if (pace != pace_) {
-    pace_ = pace;
+  if (has_changed) {
     next_send_ = add(earliest, random.below(interval(rules) - rules.floor));
     grid_ = next_send_ - interval(rules);
     return 0;

@@ -4,6 +4,7 @@
 // Read next: lifecycle.hpp, the machine.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 
@@ -44,6 +45,14 @@ class Standing {
   /// Its validity is over, and it goes on all the same.
   [[nodiscard]] bool is_lapsed() const noexcept { return lapsed_ || grace_; }
   [[nodiscard]] bool in_grace() const noexcept { return grace_; }
+
+  /// A wake-up later than this means that the process was away, where that is less than the registry's threshold (G18).
+  /// A pause that alone costs a session is longer than what a regular beat leaves of its validity, and may begin while
+  /// that beat waits for its answer: half of it tells the pause from a late thread. A tick or two are rounding.
+  [[nodiscard]] std::int64_t own_gap(const BeatRules& rules, std::int64_t tick) const noexcept {
+    const std::int64_t left = Validity::lasting(rules, schedule_.ttl(rules)) - schedule_.interval(rules);
+    return std::max(left / 2, 2 * tick);
+  }
 
  protected:
   Standing() = default;

@@ -34,9 +34,7 @@ inline void Lifecycle::schedule_first(const Moment& moment, const BeatRules& rul
 
 inline void Lifecycle::release_hold(const Moment& moment, const BeatRules& rules, Random& random) noexcept {
   if (state_ != State::held) return;
-  const Instant limit = add(moment.now, rules.ttl - rules.margin);
-  schedule_first(moment, rules, limit, random);
-  validity_.expect(limit);
+  schedule_first(moment, rules, validity_.limit(), random);
   state_ = State::waiting;
 }
 
@@ -74,7 +72,7 @@ inline Action Lifecycle::end_of_validity(const Moment& moment, const BeatRules& 
   if (rules.keep_beating) {
     lapsed_ = true;
     action.told = mask_of(EventKind::lapsed);
-  } else if (moment.is_gap) {
+  } else if (moment.is_gap(own_gap(rules, moment.scale.nanoseconds()))) {
     grace_ = true;
     action.told = mask_of(EventKind::time_gap);
     if (state_ == State::waiting) {
@@ -141,7 +139,7 @@ inline Action Lifecycle::answered(const Moment& moment, const BeatRules& rules, 
   return acknowledged(moment, rules, beat.send_time, ttl, random);
 }
 
-inline Action Lifecycle::acknowledged(const Moment&, const BeatRules& rules, Instant send_time,
+inline Action Lifecycle::acknowledged(const Moment& moment, const BeatRules& rules, Instant send_time,
                                       std::optional<Duration> told, Random& random) noexcept {
   Action action;
   action.told = mask_of(EventKind::acknowledged);
@@ -150,11 +148,10 @@ inline Action Lifecycle::acknowledged(const Moment&, const BeatRules& rules, Ins
   const bool was_retry = attempts_.is_retry();
   attempts_.acknowledged();
 
-  const std::int64_t ttl = told ? told->count() : rules.ttl;
-  const std::int64_t validity = Validity::lasting(rules, ttl);
-  validity_.confirm(add(send_time, validity));
-  const float pace = told ? Schedule::pace_of(rules, ttl, validity) : 1.0F;
-  action.skipped = schedule_.regular(rules, send_time, pace, was_retry, random);
+  const auto ttl = told ? std::optional{told->count()} : std::nullopt;
+  validity_.confirm(add(send_time, Validity::lasting(rules, ttl.value_or(rules.ttl))));
+  const bool has_changed = schedule_.follow(rules, ttl, moment.scale.nanoseconds());
+  action.skipped = schedule_.regular(rules, send_time, has_changed, was_retry, random);
   state_ = State::waiting;
   return action;
 }

@@ -8,12 +8,12 @@
 //    last touch                                 first look    deadline
 //    |------------------------------------------|-------------|          first look: a notice before the deadline
 //         away: xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx^--|               late: at least half a notice is left from then
-//                                        away:     xxxxxxxxxxx^------|   later than the gap threshold: a grace of
+//                                        away:     xxxxxxxxxxx^------|   later than a notice: a grace of
 //                                                                        min(allowance, lateness) from then, once per
 //                                                                        gap; its end has a first look, too
 //
 // A notice is the gap threshold, at most half the allowance. So nothing expires unless the executor ran half a notice
-// before, and an absence of two gap thresholds is never held against a key that is allowed to be silent for that long.
+// before, and an absence of two notices is never held against a key that is allowed to be silent for that long.
 #pragma once
 
 #include <algorithm>
@@ -21,29 +21,47 @@
 #include <cstdint>
 
 #include <heartbeat/detail/monitor/watched.hpp>
+#include <heartbeat/detail/timing/alarm.hpp>
 #include <heartbeat/detail/timing/tick.hpp>
 
 namespace heartbeat::detail {
 
-/// How long the process was away before the wake-up whose slices are being looked at.
+/// How long the process was away before the wake-up whose slices are being looked at. How much is an absence, each key
+/// has its own measure for; nobody's is longer than the gap threshold.
 class Absence {
  public:
-  /// It was away for `late` nanoseconds, until now. There may be one more between two slices.
-  void note(std::int64_t late, Instant now) noexcept {
-    length_ += late;
+  explicit Absence(std::int64_t gap_threshold) noexcept : gap_threshold_{gap_threshold} {}
+
+  /// The wake-up that is being looked at now is so late. There may be a gap more between two slices.
+  void note(const Lateness& lateness, Instant now) noexcept {
+    if (lateness.before > gap_threshold_) return;  // everybody knows of it
+    if (length_ > gap_threshold_ && lateness.late > gap_threshold_) {
+      length_ += lateness.late;
+    } else if (lateness.late > length_) {
+      length_ = lateness.late;
+    } else {
+      return;
+    }
+    known_ = std::min(known_, lateness.before);
     over_ = now;
   }
   /// Everything that came up meanwhile has been looked at.
-  void forget() noexcept { length_ = 0; }
+  void forget() noexcept {
+    length_ = 0;
+    known_ = INT64_MAX;
+  }
 
-  /// The end of the grace of a key that may be silent for `allowance`; 0 if the process was here all the time.
-  [[nodiscard]] Instant grace(std::int64_t allowance) const noexcept {
-    return length_ == 0 ? 0 : add(over_, std::min(allowance, length_));
+  /// The end of the grace of a key that may be silent for `allowance`, and for which more than `threshold` is an
+  /// absence; 0 if the process was here all the time, or an earlier look has seen that it was not.
+  [[nodiscard]] Instant grace(std::int64_t allowance, std::int64_t threshold) const noexcept {
+    return length_ > threshold && known_ <= threshold ? add(over_, std::min(allowance, length_)) : 0;
   }
 
  private:
+  const std::int64_t gap_threshold_;
   std::int64_t length_ = 0;
-  Instant over_ = 0;  // when it was seen
+  std::int64_t known_ = INT64_MAX;  // how much of it an earlier look has seen
+  Instant over_ = 0;                // when it was seen
 };
 
 /// What a look at a record has found.
@@ -103,7 +121,7 @@ class SilenceRules {
       deadline = std::max(due(record), add(now, notice(span) / 2));
       record.is_noticed = true;
     }
-    if (const Instant grace = absence.grace(span); grace > deadline) {
+    if (const Instant grace = absence.grace(span, threshold(span)); grace > deadline) {
       record.has_grace = true;
       record.is_noticed = false;  // we may be away in the grace, too: it is looked at again a notice before its end
       return {Verdict::grace, add(grace, -notice(span))};
@@ -118,6 +136,10 @@ class SilenceRules {
   }
   [[nodiscard]] std::int64_t notice(std::int64_t allowance) const noexcept {
     return std::min(gap_threshold_, allowance / 2);
+  }
+  // What is later than that was an absence: a notice, but a tick or two are rounding.
+  [[nodiscard]] std::int64_t threshold(std::int64_t allowance) const noexcept {
+    return std::min(gap_threshold_, std::max(notice(allowance), 2 * scale_.nanoseconds()));
   }
 
   [[no_unique_address]] const D detector_;

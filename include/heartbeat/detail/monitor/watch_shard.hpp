@@ -55,8 +55,10 @@ class WatchShard {
   WatchShard(const D& detector, const Policy& policy, Instant now, std::size_t place, std::size_t shards)
       : rules_{detector, policy.scale, policy.gap_threshold},
         capacity_{policy.capacity},
-        timetable_{policy.scale, policy.gap_threshold, now},
-        roster_{place, shards} {}
+        gap_threshold_{policy.gap_threshold},
+        timetable_{policy.scale, now},
+        roster_{place, shards},
+        absence_{policy.gap_threshold} {}
 
   WatchShard(const WatchShard&) = delete;
   WatchShard& operator=(const WatchShard&) = delete;
@@ -144,16 +146,16 @@ class WatchShard {
     Alarm& alarm = timetable_.alarm();
     now = alarm.saw(now);
     // A wake-up that comes late means that we were away; and only once, though a sweep may come before it.
-    if (const std::int64_t late = alarm.gap(now); late != 0 && alarm.is_new_gap()) {
-      ++counters_.time_gaps;
-      absence_.note(late, now);
-    }
+    const Lateness lateness = alarm.looks(now);
+    absence_.note(lateness, now);
+    if (lateness.late > gap_threshold_) count_gap();
     std::array<WheelHook*, slice> came_up;
     const auto [count, more] = timetable_.expire(timetable_.scale().down(now), came_up);
     for (std::size_t i = 0; i < count; ++i)
       look_at(static_cast<Record&>(*came_up[i]), now, effects);
     if (!more) {
       absence_.forget();
+      is_gap_counted_ = false;
       alarm.want_only(timetable_.next());
     }
     return more;
@@ -178,6 +180,11 @@ class WatchShard {
     timetable_.file(record, std::min(timetable_.scale().up(look), tick_never - 1));
   }
 
+  void count_gap() noexcept HEARTBEAT_REQUIRES(mutex_) {
+    if (timetable_.alarm().is_new_gap()) ++counters_.time_gaps;
+    is_gap_counted_ = true;
+  }
+
   void remove(Record& record) noexcept HEARTBEAT_REQUIRES(mutex_) {
     roster_.erase(record);
     timetable_.erase(record);
@@ -187,7 +194,10 @@ class WatchShard {
   void look_at(Record& record, Instant now, MonitorEffects& effects) noexcept HEARTBEAT_REQUIRES(mutex_) {
     const Look look = rules_.look_at(record, now, absence_);
     if (look.verdict == Verdict::expired) return expire(record, now, effects);
-    if (look.verdict == Verdict::grace) ++counters_.graces;
+    if (look.verdict == Verdict::grace) {
+      ++counters_.graces;
+      if (!is_gap_counted_) count_gap();  // one that is none for the monitor
+    }
     file(record, look.next);
   }
 
@@ -201,6 +211,7 @@ class WatchShard {
 
   const SilenceRules<Key, D> rules_;
   const std::size_t capacity_;
+  const std::int64_t gap_threshold_;
 
   Mutex mutex_;
   Timetable timetable_ HEARTBEAT_GUARDED_BY(mutex_);
@@ -208,6 +219,7 @@ class WatchShard {
   Untold<Record> untold_ HEARTBEAT_GUARDED_BY(mutex_);
   MonitorStatistics counters_ HEARTBEAT_GUARDED_BY(mutex_);
   Absence absence_ HEARTBEAT_GUARDED_BY(mutex_);
+  bool is_gap_counted_ HEARTBEAT_GUARDED_BY(mutex_) = false;  // the one that is being looked at
 };
 
 }  // namespace heartbeat::detail

@@ -34,7 +34,8 @@ struct BeatSlot : AnswerSlot {
   bool is_answered = false;                 // the ticket has answered: the slot is free once it is not in the list
   bool is_close = false;                    // a close call, not a beat
   bool is_waited_for = false;               // to be cancelled: its record is busy until then
-  bool is_again = false;                    // holds a credit for repeated attempts and closes besides its credit
+  bool is_again = false;                    // has a permission for repeated attempts and closes besides its credit
+  bool is_blocking = false;                 // the credit is a thread's, and goes back when the call has returned
 };
 
 /// The slots of one shard. Not thread-safe: under the shard's lock.

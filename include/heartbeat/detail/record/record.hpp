@@ -19,6 +19,7 @@
 #include <heartbeat/detail/lifecycle/lifecycle.hpp>
 #include <heartbeat/detail/record/beat_slot.hpp>
 #include <heartbeat/detail/record/shared_rules.hpp>
+#include <heartbeat/detail/telling/known_standing.hpp>
 #include <heartbeat/detail/threads/require_stop_token.hpp>
 #include <heartbeat/detail/timing/wheel_chunks.hpp>
 
@@ -56,7 +57,7 @@ struct Record : WheelHook {
   Record(const Record&) = delete;
   Record& operator=(const Record&) = delete;
 
-  static constexpr std::uint32_t no_place = static_cast<std::uint32_t>(-1);
+  static constexpr std::uint32_t no_place = (1U << 30) - 1;
 
   // First what a beat touches, then what only starts and ends do: a beat of a heartbeat that has not been looked at for
   // seconds costs as many cache misses as there are lines to fetch.
@@ -72,13 +73,15 @@ struct Record : WheelHook {
   bool is_calling : 1 = false;           // shard lock; a blocking call is on some thread's stack
   bool is_settled : 1 = false;           // shard lock; its end has been put up for telling, once
   bool is_to_be_fired : 1 = false;       // shard lock; ended, its token is to be requested by the engine
+  bool is_behind_call : 1 = false;       // shard lock; held until a blocking call of its key's last heartbeat returns
   std::atomic<std::uint32_t> busy{0};    // changed under the shard's lock, waited on without it
   std::atomic<std::uint32_t> references{0};
-  std::uint32_t event_place = no_place;  // shard lock; its entry in the shard's ring of events
-  Record* next_in_bucket = nullptr;      // shard lock; the index's
-  Record* next_ended = nullptr;          // shard lock; link in one of the lists of ended records
-  std::uint64_t generation = 0;          // constant
-  std::uint32_t hash = 0;                // constant; its top bits choose the bucket
+  std::uint32_t event_place : 30 = no_place;      // shard lock; its entry in the shard's ring of events
+  KnownStanding known : 2 = KnownStanding::fine;  // shard lock; how it stands for the sink, by what it was told
+  Record* next_in_bucket = nullptr;               // shard lock; the index's
+  Record* next_ended = nullptr;                   // shard lock; link in one of the lists of ended records
+  std::uint64_t generation = 0;                   // constant
+  std::uint32_t hash = 0;                         // constant; its top bits choose the bucket
 
   [[nodiscard]] Shard& shard() const noexcept { return *rules->shard; }
 

@@ -59,9 +59,10 @@ class WaitingShards {
 
 /// What one hold of a shard's lock gives back, to be given once the lock is free.
 struct Returned {
-  std::size_t credits = 0;   // of calls in flight
-  std::size_t again = 0;     // those for repeated attempts and closes
-  bool may_pass_on = false;  // nothing of this shard waits: credits that are left are another one's
+  std::size_t credits = 0;         // of calls in flight
+  std::size_t again = 0;           // those for repeated attempts and closes
+  bool may_pass_on = false;        // this shard does not wait for credits: those that are left are another one's
+  bool may_pass_on_again = false;  // nor for permissions
 };
 
 /// The credits of one registry.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 // What may leave a shard now: nearest to valid until first, as far as there are credits for calls in flight and tokens
-// for sends. Read next: credits.hpp, token_bucket.hpp; shard/claiming.hpp, which sends what it gives.
+// for sends. Read next: limits.hpp, credits.hpp, token_bucket.hpp; shard/claiming.hpp, which sends what it gives.
 //
 // Two queues wait, each in the order of valid until:
 //   ready         regular beats, of sessions that are valid or not acknowledged yet
@@ -20,8 +20,7 @@
 #include <span>
 #include <utility>
 
-#include <heartbeat/detail/sending/credits.hpp>
-#include <heartbeat/detail/sending/token_bucket.hpp>
+#include <heartbeat/detail/sending/limits.hpp>
 #include <heartbeat/detail/timing/tick.hpp>
 #include <heartbeat/detail/timing/timing_wheel.hpp>
 
@@ -40,8 +39,10 @@ class RoundTrip {
   std::int64_t smoothed_ = 0;  // under the shard's lock
 };
 
-/// Threading: none of its own; the caller holds the shard's lock. The credits are other shards' too, and atomic.
-/// Invariant: between two rounds it holds neither credits nor permissions.
+/// Threading: none of its own; the caller holds the shard's lock. The limits are other shards' too, and atomic.
+/// Invariants: between two rounds it holds neither credits nor permissions, and of each of its two queues one token at
+/// most, which is not there yet or was not used for want of something else. Whoever is held up for want of credits or
+/// permissions has said that he waits; whoever is not, passes on what he was woken for.
 class Departures {
  public:
   /// What one round may still take.
@@ -49,17 +50,14 @@ class Departures {
     std::size_t room;
     std::size_t credits;
     bool may_again = true;
+    bool has_credits = true;      // or has said that it waits for some
+    bool has_permissions = true;  // as well
+    Limit held_up = Limit::none;  // what kept something from leaving
   };
 
   /// For the shard at `place`. The wheels' memory comes from `chunks`, which outlives this. Throws std::bad_alloc.
-  Departures(WheelChunkPool& chunks, Tick now, Credits& credits, std::size_t place, const TokenBucket& tokens,
-             const TokenBucket& tokens_again)
-      : credits_{credits},
-        place_{place},
-        ready_{chunks, now},
-        ready_again_{chunks, now},
-        tokens_{tokens},
-        tokens_again_{tokens_again} {}
+  Departures(WheelChunkPool& chunks, Tick now, Limits& limits, std::size_t place)
+      : limits_{limits}, place_{place}, ready_{chunks, now}, ready_again_{chunks, now} {}
   Departures(const Departures&) = delete;
   Departures& operator=(const Departures&) = delete;
 
@@ -98,9 +96,8 @@ class Departures {
 
   /// Begins a round of at most so many, with the credits that they need.
   [[nodiscard]] Round begin(std::size_t room) noexcept {
-    is_held_up_ = false;
-    const std::size_t usable = ready_.size() + std::min(ready_again_.size(), credits_.available_again());
-    return {.room = room, .credits = credits_.take(std::min(room, usable))};
+    const std::size_t usable = ready_.size() + std::min(ready_again_.size(), limits_.credits.available_again());
+    return {.room = room, .credits = limits_.credits.take(std::min(room, usable))};
   }
 
   /// The next one that may leave, taken out; null if nothing waits, or nothing that waits may leave now.
@@ -108,16 +105,16 @@ class Departures {
     WheelHook* hook = nullptr;
     bool is_again = false;
   };
-  [[nodiscard]] Choice choose(Round& round, Instant now) noexcept {
+  [[nodiscard]] Choice choose(Round& round, Instant now, Returned& returned) noexcept {
     for (;;) {
       if (ready_.empty() && (!round.may_again || ready_again_.empty())) return {};
-      if (round.credits == 0) round.credits = wait_for_credits(round.room);
+      if (round.credits == 0) round.credits = wait_for_credits(round);
+      if (round.credits == 0) return {};
       const bool is_again = is_again_next(round.may_again);
-      if (round.credits != 0 && permit(is_again, now)) {
+      if ((!is_again || has_permission(round)) && has_token(round, is_again, now, returned)) {
         return {.hook = (is_again ? ready_again_ : ready_).pop_first(), .is_again = is_again};
       }
-      is_held_up_ = true;
-      if (round.credits == 0 || !is_again) return {};
+      if (!is_again) return {};
       round.may_again = false;
     }
   }
@@ -127,12 +124,22 @@ class Departures {
     --round.room;
     --round.credits;
   }
-  /// It was not: the credit serves the next one, the permission goes back.
-  static void not_sent(const Choice& choice, Returned& returned) noexcept { returned.again += choice.is_again ? 1 : 0; }
+  /// It was not: credit and token serve the next one, the permission goes back.
+  void not_sent(const Choice& choice, Instant now, Returned& returned) noexcept {
+    (choice.is_again ? token_again_ : token_) = now;
+    returned.again += choice.is_again ? 1 : 0;
+  }
 
-  void end(const Round& round, Instant now, Returned& returned) noexcept {
-    returned.credits += round.credits;
-    returned.may_pass_on = returned.may_pass_on || !is_held_up_;
+  void end(Round& round, Instant now, Returned& returned) noexcept {
+    if (round.room == 0 && !empty()) {  // with room for one more, it would have been held up
+      round.room = 1;
+      round.credits += wait_for_credits(round);
+    }
+    returned.credits += std::exchange(round.credits, 0);
+    returned.may_pass_on = returned.may_pass_on || round.has_credits;
+    returned.may_pass_on_again = returned.may_pass_on_again || round.has_permissions;
+    is_held_up_ = round.held_up != Limit::none;
+    if (is_held_up_) held_up_ = round.held_up;
     if (is_held_up_ && short_since_ == instant_never) short_since_ = now;
     if (empty()) short_since_ = instant_never;
   }
@@ -143,9 +150,23 @@ class Departures {
   // --- shortage
 
   [[nodiscard]] bool is_short() const noexcept { return short_since_ != instant_never; }
+  /// Of what: the limit that last kept something from leaving.
+  [[nodiscard]] Limit held_up() const noexcept { return held_up_; }
   /// How much of that lateness is the shortage's.
   [[nodiscard]] std::int64_t wait_of(std::int64_t lateness, Instant now) const noexcept {
     return is_short() ? std::min(lateness, now - short_since_) : 0;
+  }
+  /// What waits has done so since then, for want of a thread that could have begun a round.
+  void had_no_thread(Instant since) noexcept {
+    if (empty() || short_since_ <= since) return;
+    short_since_ = since;
+    held_up_ = Limit::calls;
+  }
+  /// The regular beat that comes next; null if there is none.
+  [[nodiscard]] WheelHook* first() noexcept {
+    WheelHook* const hook = ready_.pop_first();
+    if (hook != nullptr) (void)ready_.insert(*hook, hook->due);
+    return hook;
   }
   /// True for the first who asks in each shortage: one that knows is enough, and a shortage must not make work.
   [[nodiscard]] bool is_first_told() noexcept { return std::exchange(told_short_since_, short_since_) != short_since_; }
@@ -161,41 +182,57 @@ class Departures {
   }
 
   // Asked for again once it is known that we wait, for what was given back in between.
-  [[nodiscard]] std::size_t wait_for_credits(std::size_t wanted) noexcept {
-    if (const std::size_t taken = credits_.take(wanted); taken != 0) return taken;
-    credits_.waiting.add(place_);
-    return credits_.take(wanted);
+  [[nodiscard]] std::size_t wait_for_credits(Round& round) noexcept {
+    if (const std::size_t taken = limits_.credits.take(round.room); taken != 0) return taken;
+    limits_.credits.waiting.add(place_);
+    const std::size_t taken = limits_.credits.take(round.room);
+    if (taken == 0) {
+      round.has_credits = false;
+      round.held_up = Limit::calls;
+    }
+    return taken;
   }
 
-  // A repeated attempt or a close needs a credit of its own kind as well, and every send a token.
-  [[nodiscard]] bool permit(bool is_again, Instant now) noexcept {
-    if (is_again && !credits_.take_again()) {
-      credits_.waiting_again.add(place_);
-      if (!credits_.take_again()) return false;  // given back before it was known that we wait
-    }
-    TokenBucket& tokens = is_again ? tokens_again_ : tokens_;
-    if (tokens.next_at() <= now && (!is_again || tokens_.next_at() <= now)) {
-      (void)tokens.take(now);
-      if (is_again) (void)tokens_.take(now);
-      return true;
-    }
-    if (is_again) credits_.give(0, 1);
-    token_at_ = std::min(token_at_, std::max(tokens.next_at(), tokens_.next_at()));
+  // What a repeated attempt or a close needs besides its credit.
+  [[nodiscard]] bool has_permission(Round& round) noexcept {
+    if (limits_.credits.take_again()) return true;
+    limits_.credits.waiting_again.add(place_);
+    if (limits_.credits.take_again()) return true;  // given back before it was known that we wait
+    round.has_permissions = false;
+    round.held_up = Limit::calls;
     return false;
   }
 
-  // All of it under the shard's lock, but for the first two: the credits are shared, the place is constant.
-  Credits& credits_;
+  // A token that is not there yet is kept until it is; the permission goes back meanwhile, and to whom it may serve.
+  [[nodiscard]] bool has_token(Round& round, bool is_again, Instant now, Returned& returned) noexcept {
+    Instant& token = is_again ? token_again_ : token_;
+    if (token == instant_never) {
+      token = limits_.tokens.take(now);
+      if (is_again) token = std::max(token, limits_.tokens_again.take(now));
+    }
+    if (token <= now) {
+      token = instant_never;
+      return true;
+    }
+    token_at_ = std::min(token_at_, token);
+    round.held_up = Limit::rate;
+    if (is_again) ++returned.again;
+    return false;
+  }
+
+  // All of it under the shard's lock, but for the first two: the limits are shared, the place is constant.
+  Limits& limits_;
   const std::size_t place_;
   TimingWheel ready_;
   TimingWheel ready_again_;
-  TokenBucket tokens_;
-  TokenBucket tokens_again_;
+  Instant token_ = instant_never;             // taken, and not used: from when it may be
+  Instant token_again_ = instant_never;       // as well, for what is tried again
   Instant token_at_ = instant_never;          // when what waits for a token gets one
   Instant short_since_ = instant_never;       // something ready is left behind since then
   Instant told_short_since_ = instant_never;  // the shortage that was told
   RoundTrip round_trip_;                      // of acknowledged beats
   bool is_held_up_ = false;                   // the last round had to leave something for want of credits or tokens
+  Limit held_up_ = Limit::none;               // and why
 };
 
 }  // namespace heartbeat::detail

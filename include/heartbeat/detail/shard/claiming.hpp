@@ -12,6 +12,7 @@
 
 #include <heartbeat/detail/shard/answering.hpp>
 #include <heartbeat/detail/shard/shard.hpp>
+#include <heartbeat/detail/shard/waiting.hpp>
 
 namespace heartbeat::detail {
 
@@ -23,6 +24,8 @@ struct Claim {
   std::int64_t timeout;
   bool is_close;
   std::uint8_t batch_class;
+  bool is_again = false;     // as in the slot, which may serve another call before this one has returned
+  bool is_blocking = false;  // as well
 };
 
 /// Whether the call returns at once, or with the answer.
@@ -40,18 +43,21 @@ class Claiming {
     Departures::Round round = departures.begin(out.size());
     std::size_t count = 0;
     for (std::size_t looked_at = 0; count < out.size() && looked_at < slice_size; ++looked_at) {
-      const Departures::Choice choice = departures.choose(round, hold_.now);
+      const Departures::Choice choice = departures.choose(round, hold_.now, hold_.effects.returned);
       if (choice.hook == nullptr) break;
       Record& record = static_cast<Record&>(*choice.hook);
       record.queue = Queue::timers;
       if (!is_hopeless(record) && claim_one(record, out[count], calling)) {
-        out[count++].slot->is_again = choice.is_again;
+        out[count].is_again = out[count].slot->is_again = choice.is_again;
+        ++count;
         departures.sent(round);
       } else {
-        departures.not_sent(choice, hold_.effects.returned);
+        departures.not_sent(choice, hold_.now, hold_.effects.returned);
       }
     }
     departures.end(round, hold_.now, hold_.effects.returned);
+    if (departures.is_short()) [[unlikely]]
+      Waiting{hold_}.tell_shortage();
     if (const Instant token = departures.token_at(); token != instant_never) {
       hold_.parts.timetable.alarm().want(hold_.parts.policy.scale.up(token));
     }
@@ -75,8 +81,9 @@ class Claiming {
   void returned(const Claim& claim) const noexcept {
     Record& record = *claim.record;
     record.is_calling = false;
+    if (claim.is_blocking) hold_.effects.give_back(claim.is_again);
     if (!claim.is_close) record.life.initiated();
-    if (record.life.is_ended()) Closing{hold_}.beat_over(record);
+    if (record.life.is_ended()) Closing{hold_}.call_over(record);
     hold_.effects.drop(record);
   }
 
@@ -103,7 +110,7 @@ class Claiming {
     const BeatRules& rules = record.rules->rules;
     const std::int64_t needed = std::min(departures.round_trip().smoothed(), rules.beat_timeout - 1);
     if (record.life.next_timeout(hold_.moment(), rules) > needed) return false;
-    ++hold_.parts.counters.starved;
+    Waiting{hold_}.in_vain(record);
     Filing{hold_}.file(Queue::timers, record, record.life.ready_until(hold_.moment(), rules));
     return true;
   }
@@ -134,13 +141,20 @@ class Claiming {
       send(record, *slot);
     }
     record.is_calling = calling == Calling::blocking;
+    slot->is_blocking = record.is_calling && (!is_close || hold_.parts.policy.blocks_in_close);
     if (record.is_calling || is_close) {
       record.add_reference();
     } else {
       record.enter();
     }
     hold_.shard.pin();  // for the ticket
-    out = {&record, slot, slot->serial, slot->deadline - hold_.now, slot->is_close, record.batch_class};
+    out = {.record = &record,
+           .slot = slot,
+           .serial = slot->serial,
+           .timeout = slot->deadline - hold_.now,
+           .is_close = is_close,
+           .batch_class = record.batch_class,
+           .is_blocking = slot->is_blocking};
     return true;
   }
 
@@ -161,10 +175,8 @@ class Claiming {
     slot.deadline = claimed.deadline;
     parts.counters.skipped += claimed.skipped;
     parts.counters.lateness.add(claimed.lateness);
-    if (parts.departures.wait_of(claimed.lateness, hold_.now) > parts.policy.scale.nanoseconds()) {
-      ++parts.counters.starved;
-      if (parts.departures.is_first_told()) Performing{hold_}.tell(record, mask_of(EventKind::overloaded));
-    }
+    if (parts.departures.is_short()) [[unlikely]]
+      Waiting{hold_}.is_over(record, claimed.lateness);
     ++parts.counters.sent;
     ++parts.counters.in_flight;
     Filing{hold_}.refile(record);

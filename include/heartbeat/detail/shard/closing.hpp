@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: BSL-1.0
 // The close of an ended heartbeat's session, from the end that asks for one until it is over. The key is free at the
 // end, but the record stays in the roster as long as its close matters to whoever starts the key next: until it is
-// over, and if it is in doubt, for a ttl (F15). The drawing is in lifecycle/close_standing.hpp. Read next:
-// last_closes.hpp, those of all at a shutdown; ending.hpp.
+// over, and if it is in doubt, for a ttl (F15); and while a blocking call of it is on a stack, close or not. The
+// drawing is in lifecycle/close_standing.hpp. Read next: last_closes.hpp, those of all at a shutdown; ending.hpp.
 #pragma once
 
 #include <algorithm>
 #include <cstdint>
 
 #include <heartbeat/detail/shard/abandoning.hpp>
-#include <heartbeat/detail/shard/filing.hpp>
+#include <heartbeat/detail/shard/succession.hpp>
 
 namespace heartbeat::detail {
 
@@ -44,14 +44,26 @@ class Closing {
   /// The record has ended, and a close follows: at once, or when its beat is over.
   [[gnu::cold, gnu::noinline]] void begin(Record& record) const noexcept {
     record.add_reference();  // the roster's goes over to whoever settles the end
-    record.close.begin(record.slot != nullptr || record.is_calling);
+    record.close.begin(record.slot != nullptr || must_wait(record));
     hold_.parts.calls.close_begun();
     file(record);
   }
 
+  /// A blocking call of an ended record has returned. REQUIRES: it is in the roster.
+  [[gnu::cold, gnu::noinline]] void call_over(Record& record) const noexcept {
+    beat_over(record);
+    const Succession succession{hold_};
+    while (Record* const next = succession.ended_behind(record)) {
+      next->is_behind_call = false;
+      beat_over(*next);
+    }
+    succession.release(record);
+    if (!record.close.is_open() && !record.is_linked()) forget(record);
+  }
+
   /// The beat that a close waits for was answered, has timed out, or has returned.
   [[gnu::cold, gnu::noinline]] void beat_over(Record& record) const noexcept {
-    if (record.close.at() != At::behind_beat || record.slot != nullptr || record.is_calling) return;
+    if (record.close.at() != At::behind_beat || record.slot != nullptr || must_wait(record)) return;
     record.close.beat_over();
     file(record);
   }
@@ -73,7 +85,7 @@ class Closing {
     }
     hold_.effects.has_closed = true;  // whoever waits for it may have no time for a repeat
     file(record);
-    release_held(record);
+    Succession{hold_}.release(record);
   }
 
   /// Something is due of an ended record.
@@ -81,7 +93,7 @@ class Closing {
     switch (record.close.at()) {
       case At::behind_beat:
         if (record.slot != nullptr) Abandoning{hold_}.abandon(record);
-        if (!record.is_calling) return beat_over(record);
+        if (!must_wait(record)) return beat_over(record);
         if (is_too_late(record)) return finish(record, &Statistics::closes_skipped);
         return file(record);
       case At::waiting:
@@ -141,12 +153,22 @@ class Closing {
     finish(record, is_unsent ? &Statistics::closes_skipped : &Statistics::closes_failed);
   }
 
+  /// It has ended, and is kept for nothing but a blocking call that has not returned.
+  [[nodiscard]] static bool is_left_to_its_call(const Record& record) noexcept {
+    return record.is_calling && !record.close.is_open() && !record.is_linked();
+  }
+
   /// Not while a blocking call of the key is on a stack, or too many of its calls are never answered.
   [[nodiscard]] static bool may_repeat(const Record& record) noexcept {
     return !record.is_calling && record.abandoned <= record.rules->rules.attempts;
   }
 
  private:
+  // Calls of one key take turns, across generations.
+  [[nodiscard]] static bool must_wait(const Record& record) noexcept {
+    return record.is_calling || record.is_behind_call;
+  }
+
   // Until when the server may have the session: its ttl counts from the last beat that reached it.
   [[nodiscard]] static Instant limit_of(const Record& record) noexcept {
     const BeatRules& rules = record.rules->rules;
@@ -182,7 +204,7 @@ class Closing {
     hold_.effects.has_closed = true;
     if (record.close.at() != At::confirmed) record.close.leave();
     Filing{hold_}.unfile(record);
-    release_held(record);
+    Succession{hold_}.release(record);
     if (record.close.is_in_doubt() && !is_too_late(record) && !hold_.parts.roster.is_closed()) {
       file(record);
     } else {
@@ -191,23 +213,9 @@ class Closing {
   }
 
   void forget(Record& record) const noexcept {
+    if (record.is_calling) return;  // whoever has the key next waits for the call: it is forgotten when that returns
     hold_.parts.roster.erase(record);
     hold_.effects.drop(record);
-  }
-
-  // Whoever is held for a close of the key begins once none is on its way (PerClient).
-  void release_held(const Record& record) const noexcept {
-    const auto find = [&](auto is_meant) {
-      return hold_.parts.roster.find(record.hash, [&](const Record& other) {
-        return is_meant(other) && hold_.parts.policy.same_key(other, record);
-      });
-    };
-    Record* const held = find([](const Record& other) { return other.life.state() == State::held; });
-    if (held == nullptr || find([](const Record& other) { return other.close.is_on_its_way(); }) != nullptr) return;
-    held->life.release_hold(hold_.moment(), held->rules->rules, hold_.parts.random);
-    const Filing filing{hold_};
-    filing.refile(*held);
-    filing.arm();
   }
 
   const Hold& hold_;

@@ -16,10 +16,11 @@
 #include <utility>
 #include <vector>
 
-#include <heartbeat/detail/sending/credits.hpp>
+#include <heartbeat/detail/sending/limits.hpp>
 #include <heartbeat/detail/shard/ending.hpp>
 #include <heartbeat/detail/shard/performing.hpp>
 #include <heartbeat/detail/shard/shard.hpp>
+#include <heartbeat/detail/telling/event_room.hpp>
 #include <heartbeat/duration.hpp>
 
 namespace heartbeat::detail {
@@ -75,8 +76,7 @@ class Core {
     owner_ = &other;
   }
 
-  /// The limit of calls in flight.
-  [[nodiscard]] Credits& credits() noexcept { return credits_; }
+  [[nodiscard]] Limits& limits() noexcept { return limits_; }
 
   [[nodiscard]] std::size_t shard_count() const noexcept { return shards_.size(); }
   [[nodiscard]] Shard& shard(std::size_t place) noexcept { return *shards_[place]; }
@@ -103,18 +103,20 @@ class Core {
   }
 
  protected:
-  explicit Core(std::size_t most_in_flight) noexcept : credits_{most_in_flight} {}
+  Core(std::size_t most_calls, std::size_t event_capacity, TokenRate rate = {}, TokenRate rate_again = {}) noexcept
+      : event_room_{event_capacity}, limits_{most_calls, rate, rate_again} {}
   virtual ~Core() {
     if (owner_ != this) owner_->remove_reference();
   }
 
+  EventRoom event_room_;                        // all shards'; atomic
   std::vector<std::unique_ptr<Shard>> shards_;  // constant once made
 
  private:
   Core* owner_ = this;  // constant once anything is started; kept by a reference, if another
   std::atomic<std::size_t> references_{1};
   std::atomic<std::size_t> next_shard_{0};
-  Credits credits_;
+  Limits limits_;
 };
 
 /// Keeps the core while a call runs callbacks that may destroy the registry.

@@ -101,7 +101,8 @@ class Ending {
       link->next_cancelled = std::exchange(hold_.effects.cancelled, link);
     }
     if (closes) return Closing{hold_}.begin(record);
-    hold_.parts.roster.erase(record);  // its reference goes over to whoever settles the end
+    if (record.is_calling) return record.add_reference();  // the roster keeps its own until the call has returned
+    hold_.parts.roster.erase(record);                      // its reference goes over to whoever settles the end
   }
 
   // No frame is left, no token to be fired: the end can be told, or the record let go.

@@ -28,7 +28,9 @@ class LastCloses {
 
   /// Gives up what is not over, of the next buckets.
   void give_up(std::uint64_t& cursor) const noexcept {
-    const auto has_ended = [](const Record& record) { return record.life.is_ended(); };
+    const auto has_ended = [](const Record& record) {
+      return record.life.is_ended() && !Closing::is_left_to_its_call(record);
+    };
     for_some(cursor, has_ended, [](const Closing& closing, Record& record) { closing.give_up(record); });
   }
 

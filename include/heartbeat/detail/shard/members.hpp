@@ -16,9 +16,9 @@
 
 namespace heartbeat::detail {
 
-inline Shard::Shard(Core& core, const ShardPolicy& policy, Instant now, std::uint64_t seed, std::size_t place,
-                    std::size_t shards)
-    : core_{core}, place_{place}, parts_{policy, core.credits(), now, seed, place, shards} {}
+inline Shard::Shard(Core& core, const ShardPolicy& policy, EventRoom& event_room, Instant now, std::uint64_t seed,
+                    std::size_t place, std::size_t shards)
+    : core_{core}, place_{place}, parts_{policy, core.limits(), event_room, now, seed, place, shards} {}
 
 inline void Shard::pin() noexcept {
   if (pins_.fetch_add(1, std::memory_order_relaxed) == 0) core_.add_reference();  // the caller keeps the core meanwhile

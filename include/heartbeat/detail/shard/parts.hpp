@@ -29,6 +29,7 @@
 #include <heartbeat/detail/telling/news.hpp>
 #include <heartbeat/detail/timing/random.hpp>
 #include <heartbeat/detail/timing/timetable.hpp>
+#include <heartbeat/error.hpp>
 #include <heartbeat/statistics.hpp>
 
 namespace heartbeat::detail {
@@ -39,14 +40,13 @@ inline constexpr std::size_t slice_size = 256;
 /// What a shard must know of the policies.
 struct ShardPolicy {
   bool (*same_key)(const Record&, const Record&) noexcept;
-  bool has_close;  // the transport can close sessions
+  bool has_close;                // the transport can close sessions
+  bool blocks_in_close = false;  // in a blocking call
   bool has_sink;
+  errc calls_limit = errc::in_flight_limit_reached;  // what it means that no call may leave
   bool sends_beats = true;  // else another engine beats for these keys: they are held until they end
   TickScale scale;
   std::int64_t gap_threshold;
-  std::size_t event_capacity;
-  TokenBucket tokens = {};        // its share of the rate of all sends
-  TokenBucket tokens_again = {};  // and of those of repeated attempts and closes
 };
 
 /// What must happen once the lock is free.
@@ -63,23 +63,27 @@ struct Effects {
   void drop(Record& record) noexcept {
     if (record.drop_reference()) dead.push(record);
   }
-  /// Nobody waits for a call any more: what it held goes back. In flight is what somebody waits for (F10).
+  /// Nobody waits for a call any more: what it held goes back. In flight is what somebody waits for (F10); but a thread
+  /// that is inside a blocking call is not to be had until that returns, whoever waits.
   void give_back(const BeatSlot& slot) noexcept {
+    if (!slot.is_blocking) give_back(slot.is_again);
+  }
+  void give_back(bool is_again) noexcept {
     ++returned.credits;
-    if (slot.is_again) ++returned.again;
+    if (is_again) ++returned.again;
   }
 };
 
 /// The parts of one shard, all of them under its lock.
 struct ShardParts {
   /// For the shard at `place` of `shards`. Throws std::bad_alloc.
-  ShardParts(const ShardPolicy& the_policy, Credits& credits, Instant now, std::uint64_t seed, std::size_t place,
-             std::size_t shards)
+  ShardParts(const ShardPolicy& the_policy, Limits& limits, EventRoom& event_room, Instant now, std::uint64_t seed,
+             std::size_t place, std::size_t shards)
       : policy{the_policy},
-        timetable{policy.scale, policy.gap_threshold, now},
-        departures{timetable.chunks(), policy.scale.down(now), credits, place, policy.tokens, policy.tokens_again},
+        timetable{policy.scale, now},
+        departures{timetable.chunks(), policy.scale.down(now), limits, place},
         roster{place, shards},
-        news{policy.has_sink, policy.event_capacity},
+        news{policy.has_sink, event_room},
         random{seed} {}
 
   const ShardPolicy policy;
@@ -92,7 +96,8 @@ struct ShardParts {
   Random random;
   Statistics counters;
   std::size_t prepared = 0;  // records that are not in the roster yet, and have all that it takes
-  bool is_gap = false;       // the slices of this wake-up follow a gap
+  std::int64_t late = 0;     // how late the wake-up came whose slices are being looked at
+  bool is_counted = false;   // and it is counted as a time gap
 };
 
 class Shard;
@@ -105,7 +110,7 @@ struct Hold {
   Effects& effects;
 
   [[nodiscard]] Moment moment() const noexcept {
-    return {.now = now, .scale = parts.policy.scale, .is_gap = parts.is_gap};
+    return {.now = now, .scale = parts.policy.scale, .late = parts.late, .gap_threshold = parts.policy.gap_threshold};
   }
 };
 

@@ -36,9 +36,11 @@ class Performing {
     }
   }
 
-  /// Files news for the sink. REQUIRES: has not ended.
+  /// Files news for the sink. A failure brings the trouble along that it is one of, in case the sink has not heard of
+  /// it for want of room. REQUIRES: has not ended.
   void tell(Record& record, EventMask news) const noexcept {
     if (!hold_.parts.news.has_sink()) return;
+    if ((news & mask_of(EventKind::missed)) != 0) news |= trouble_of(record);
     if (!hold_.parts.news.push(record, news, hold_.now)) ++hold_.parts.counters.events_dropped;
     hold_.effects.has_news = true;
   }
@@ -52,6 +54,12 @@ class Performing {
   }
 
  private:
+  [[nodiscard]] static EventMask trouble_of(const Record& record) noexcept {
+    if (record.life.in_grace()) return 0;  // its time_gap is told once
+    if (record.life.is_lapsed()) return mask_of(EventKind::lapsed);
+    return record.life.in_jeopardy() ? mask_of(EventKind::jeopardy) : EventMask{0};
+  }
+
   const Hold& hold_;
 };
 

@@ -39,8 +39,9 @@ class Core;
 
 class Shard final : public AnswerReceiver {
  public:
-  /// The shard at `place` of `shards` of that core. Throws std::bad_alloc.
-  Shard(Core& core, const ShardPolicy& policy, Instant now, std::uint64_t seed, std::size_t place, std::size_t shards);
+  /// The shard at `place` of `shards` of that core, which share the room. Throws std::bad_alloc.
+  Shard(Core& core, const ShardPolicy& policy, EventRoom& event_room, Instant now, std::uint64_t seed,
+        std::size_t place, std::size_t shards);
 
   Mutex& mutex() noexcept HEARTBEAT_RETURN_CAPABILITY(mutex_) { return mutex_; }
   /// Begins what is done in one hold of the lock. `effects` outlives it.

@@ -21,6 +21,7 @@ struct Holders {
   bool has_close = false;      // of one that has ended, a close is not over
   bool is_close_sent = false;  // and the server may be executing it
   bool is_in_doubt = false;    // nobody can tell whether the server still executes one
+  bool is_calling = false;     // of one that has ended, a blocking call has not returned
 };
 
 /// REQUIRES, for all of it: under the shard's lock.
@@ -41,8 +42,9 @@ class Starting {
     Record* const open =
         hold_.parts.roster.find(hash, [&](const Record& record) { return record.close.is_open() && is_match(record); });
     if (open != nullptr) return open;
-    return hold_.parts.roster.find(hash,
-                                   [&](const Record& record) { return record.life.is_ended() && is_match(record); });
+    return hold_.parts.roster.find(hash, [&](const Record& record) {
+      return record.life.is_ended() && !record.close.is_settled() && is_match(record);
+    });
   }
 
   /// Who has the record's key.
@@ -54,6 +56,7 @@ class Starting {
       holders.has_close = holders.has_close || other.close.is_open();
       holders.is_close_sent = holders.is_close_sent || other.close.is_on_its_way();
       holders.is_in_doubt = holders.is_in_doubt || other.close.is_in_doubt();
+      holders.is_calling = holders.is_calling || other.is_calling;
       return false;
     });
     return holders;
@@ -86,9 +89,9 @@ class Starting {
   }
 
   /// Registers the record: afterwards it is in the roster, with two references, one of them the caller's. Closes of its
-  /// key that were not sent are withdrawn, and failed ones not repeated; it is held for one that is on its way. What
-  /// was granted counts only if no close of the key is on its way or in doubt (F15). Throws std::bad_alloc with nothing
-  /// changed, unless it was prepared. REQUIRES: none of the holders runs.
+  /// key that were not sent are withdrawn, and failed ones not repeated; it is held for one that is on its way, and
+  /// behind a blocking call. What was granted counts only if no close of the key is on its way or in doubt (F15).
+  /// Throws std::bad_alloc with nothing changed, unless it was prepared. REQUIRES: none of the holders runs.
   void insert(Record& record, const BeatRules& rules, std::optional<Instant> granted, const Holders& holders) const {
     ShardParts& parts = hold_.parts;
     parts.timetable.alarm().saw(hold_.now);
@@ -97,7 +100,7 @@ class Starting {
     hold_.shard.pin();
     record.references.store(2, std::memory_order_relaxed);  // the roster's and the caller's; published by the lock
     if (holders.has_close) make_way(record);
-    const bool is_held = !parts.policy.sends_beats || holders.is_close_sent;
+    const bool is_held = !parts.policy.sends_beats || holders.is_close_sent || holders.is_calling;
     const Action action = record.life.start(hold_.moment(), rules, granted, is_held, parts.random);
     if (holders.is_close_sent || holders.is_in_doubt) {
       record.life.distrust_grant();
@@ -107,6 +110,7 @@ class Starting {
     if (ParentLink* const link = record.parent(); link != nullptr) link->add_child(record);
     ++parts.counters.started;
     Performing{hold_}.perform(record, action);
+    if (holders.is_calling && !holders.is_close_sent) Succession{hold_}.wait_for_call(record);
     Filing{hold_}.arm();
   }
 

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <new>
 #include <string>
+#include <string_view>
 #include <system_error>
 
 #include <heartbeat/detail/shard/ending.hpp>
@@ -22,6 +23,27 @@ struct Delivery {
   std::string text;
   std::uint8_t failures = 0;
   bool close_follows = false;
+  std::error_code overload;  // the limit of which `overloaded` speaks; none: that event names the last failure too
+
+  /// What the event of that kind names as its error.
+  [[nodiscard]] const std::error_code& error_of(EventKind kind) const noexcept {
+    return speaks_of_limit(kind) ? overload : error;
+  }
+  /// The words on it; `own` keeps them, if the error brings its own. Without memory for these, none.
+  [[nodiscard]] std::string_view text_of(EventKind kind, std::string& own) const noexcept {
+    if (!speaks_of_limit(kind)) return text;
+    try {
+      own = overload.message();
+    } catch (const std::bad_alloc&) {
+      own.clear();  // the code says the same, less well
+    }
+    return own;
+  }
+
+ private:
+  [[nodiscard]] bool speaks_of_limit(EventKind kind) const noexcept {
+    return kind == EventKind::overloaded && overload;
+  }
 };
 
 /// REQUIRES, for all of it: under the shard's lock.
@@ -65,7 +87,7 @@ class Telling {
     out.at = item.at;
     out.failures = item.record->life.failures();
     out.close_follows = item.is_end && item.record->close.has_followed();
-    out.error = {};
+    out.overload = out.error = {};
     out.text.clear();
     if (const Side* const side = item.record->side.get(); side != nullptr && side->error) {
       out.error = side->error;

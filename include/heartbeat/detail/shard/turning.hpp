@@ -5,10 +5,11 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <vector>
 
-#include <heartbeat/detail/shard/performing.hpp>
+#include <heartbeat/detail/shard/waiting.hpp>
 
 namespace heartbeat::detail {
 
@@ -22,10 +23,9 @@ class Turning {
   [[nodiscard]] bool advance(std::vector<Record*>* stalled) const {
     ShardParts& parts = hold_.parts;
     Alarm& alarm = parts.timetable.alarm();
-    if (alarm.gap(hold_.now) != 0) {
-      if (alarm.is_new_gap()) ++parts.counters.time_gaps;  // a sweep may come before the wake-up
-      parts.is_gap = true;
-    }
+    const std::int64_t late = alarm.looks(hold_.now).late;
+    parts.late = std::max(parts.late, late);
+    if (late > parts.policy.gap_threshold) count_gap();
     alarm.saw(hold_.now);
     std::array<WheelHook*, slice_size> due;
     const Tick tick = parts.policy.scale.down(hold_.now);
@@ -38,7 +38,8 @@ class Turning {
     }
     look_at_all(std::span{due}.first(count), stalled);
     if (!more) {
-      parts.is_gap = false;
+      parts.late = 0;
+      parts.is_counted = false;
       alarm.want_only(std::min(parts.timetable.next(), parts.departures.next()));
       if (parts.departures.has_token_now(hold_.now)) hold_.effects.has_ready = true;
       if (const Instant token = parts.departures.token_at(); token != instant_never) {
@@ -57,6 +58,12 @@ class Turning {
   }
 
  private:
+  // A sweep may come before the wake-up.
+  void count_gap() const {
+    if (hold_.parts.timetable.alarm().is_new_gap()) ++hold_.parts.counters.time_gaps;
+    hold_.parts.is_counted = true;
+  }
+
   void look_at_all(std::span<WheelHook* const> due, std::vector<Record*>* stalled) const {
     constexpr std::size_t ahead = 8;
     for (std::size_t i = 0; i < due.size(); ++i) {
@@ -75,18 +82,34 @@ class Turning {
     record.queue = Queue::timers;
     if (record.life.is_ended()) [[unlikely]]
       return Closing{hold_}.due(record);
+    if (record.is_behind_call) [[unlikely]]
+      return give_up_behind_call(record);
     CurrentBeat beat;
     if (record.slot != nullptr) beat = {.send_time = record.slot->send_time, .deadline = record.slot->deadline};
     const BeatRules& rules = record.rules->rules;
-    if (was_ready && parts.departures.is_short()) ++parts.counters.starved;
+    if (was_ready && parts.departures.is_short()) Waiting{hold_}.in_vain(record);
     const Action action = was_ready
                               ? record.life.waited_out(hold_.moment(), rules)
                               : record.life.due(hold_.moment(), rules, beat, record.last_progress(), parts.random);
+    const bool has_gap = (action.told & mask_of(EventKind::time_gap)) != 0;
+    if (has_gap && !parts.is_counted) count_gap();  // one that is none for the registry
     if (stalled != nullptr && action.end && action.reason == EndReason::stalled) {
       record.add_reference();
       stalled->push_back(&record);
     }
     Performing{hold_}.perform(record, action);
+  }
+
+  // Its attempts would not fit any more. After a gap its patience begins anew: the call was away as long as we were.
+  void give_up_behind_call(Record& record) const noexcept {
+    const std::int64_t own = record.life.own_gap(record.rules->rules, hold_.parts.policy.scale.nanoseconds());
+    if (hold_.moment().is_gap(own)) {
+      if (!hold_.parts.is_counted) count_gap();
+      record.life.begin_patience(hold_.moment(), record.rules->rules);
+      return Succession{hold_}.wait_for_call(record);
+    }
+    Performing{hold_}.note_error(record, make_error_code(errc::old_call_stuck), {});
+    Ending{hold_}.end(record, EndReason::failed);
   }
 
   const Hold& hold_;

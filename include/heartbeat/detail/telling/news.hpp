@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
-// What is to be told of a shard's heartbeats: the newest states, in a ring of fixed size; the ends, in a list through
-// the records themselves, which can neither overflow nor be dropped; and the stop tokens of what the engine ended,
-// which are requested before the end is told. Read next: event_ring.hpp, linked_queue.hpp; shard/telling.hpp, which
-// hands them out.
+// What is to be told of a shard's heartbeats: the newest states, in a ring, as far as there is room; the ends, in a
+// list through the records themselves, which can neither overflow nor be dropped; and the stop tokens of what the
+// engine ended, which are requested before the end is told. Read next: event_ring.hpp, event_room.hpp,
+// linked_queue.hpp; shard/telling.hpp, which hands them out.
 //
 //    state ---> ring ------------------------------> told, or joined with what comes later, or taken back
 //    end -----> token asked for? --yes--> tokens --> requested --+
@@ -10,12 +10,12 @@
 //                    +--no--------------------------------> ends --> told: the last that its owner hears of it
 #pragma once
 
-#include <cstddef>
 #include <utility>
 
 #include <heartbeat/detail/lifecycle/action.hpp>
 #include <heartbeat/detail/record/record.hpp>
 #include <heartbeat/detail/telling/event_ring.hpp>
+#include <heartbeat/detail/telling/event_room.hpp>
 #include <heartbeat/detail/telling/linked_queue.hpp>
 
 namespace heartbeat::detail {
@@ -28,20 +28,18 @@ using EndedList = LinkedQueue<Record, &Record::next_ended>;
 /// kept by its end to come; without a sink there are neither states nor ends.
 class News {
  public:
-  /// Room for so many states, and the most ends that may be untold before a start is refused. Throws std::bad_alloc.
-  News(bool has_sink, std::size_t capacity) : has_sink_{has_sink}, capacity_{capacity} {
-    if (has_sink) events_.set_capacity(capacity);
-  }
+  /// The room is all shards', and outlives this.
+  News(bool has_sink, EventRoom& room) noexcept : has_sink_{has_sink}, room_{room}, events_{room} {}
   News(const News&) = delete;
   News& operator=(const News&) = delete;
 
   [[nodiscard]] bool has_sink() const noexcept { return has_sink_; }
   /// More ends are untold than a start may add to (F5).
-  [[nodiscard]] bool has_backlog() const noexcept { return untold_ends_ >= capacity_; }
+  [[nodiscard]] bool has_backlog() const noexcept { return has_sink_ && room_.has_backlog(); }
   /// Something waits for a lane.
   [[nodiscard]] bool empty() const noexcept { return tokens_.empty() && ends_.empty() && events_.empty(); }
 
-  /// Files news of a heartbeat. False: no room, dropped. REQUIRES: there is a sink.
+  /// Files news of a heartbeat. False: no room or no memory, dropped. REQUIRES: there is a sink.
   [[nodiscard]] bool push(Record& record, EventMask news, Instant at) noexcept {
     return events_.push(record, news, at);
   }
@@ -54,7 +52,7 @@ class News {
 
   /// A heartbeat has ended, and will be told so.
   void expect_end() noexcept {
-    if (has_sink_) ++untold_ends_;
+    if (has_sink_) room_.expect_end();
   }
   /// The engine ended it: its token is to be requested.
   void push_token(Record& record) noexcept {
@@ -88,23 +86,22 @@ class News {
       entry = events_.take_back(*ended);
       if (entry.record == nullptr) return {.record = ends_.pop(), .is_end = true};
     }
-    while (entry.record == nullptr) {
+    if (entry.record == nullptr) {
       if (events_.empty()) return {};
       entry = events_.pop();
     }
     entry.record->enter();  // an owner who stops waits for it, also when the end is what comes next
     return {.record = entry.record, .mask = entry.mask, .at = entry.at};
   }
-  void told_end() noexcept { --untold_ends_; }
+  void told_end() noexcept { room_.told_end(); }
 
  private:
-  // All of it under the shard's lock, but for the first two, which are constant.
+  // All of it under the shard's lock, but for the first two: one is constant, the other one is shared.
   const bool has_sink_;
-  const std::size_t capacity_;
+  EventRoom& room_;
   EventRing events_;
-  EndedList ends_;               // to be told
-  EndedList tokens_;             // to be requested
-  std::size_t untold_ends_ = 0;  // ended, and the sink has not returned from it
+  EndedList ends_;    // to be told
+  EndedList tokens_;  // to be requested
 };
 
 }  // namespace heartbeat::detail

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: BSL-1.0
 // The one wake-up of a shard: by when it is needed, whether the executor was asked for it already, and how late it
-// came. A wake-up that comes much later than it was asked for means that the process was away (G18); the distance
-// between two wake-ups means nothing, since an idle shard asks for none (F21). Read next: timetable.hpp.
+// came. A wake-up that comes much later than it was asked for means that the process was away (G18), and how much that
+// is, each heartbeat has its own measure for; the distance between two wake-ups means nothing, since an idle shard asks
+// for none (F21). Read next: timetable.hpp.
 //
 //    want    want, earlier     arm                  (wake-up)        woke
 //    --+----------+-------------+----------------------+---------------+--> asked for nothing, until the next arm
-//                               asked for the earliest  gap: how late
+//                               asked for the earliest  looks: how late
 #pragma once
 
 #include <algorithm>
@@ -16,14 +17,18 @@
 
 namespace heartbeat::detail {
 
+/// How late a wake-up is, and how late it was when somebody looked at it before. In nanoseconds.
+struct Lateness {
+  std::int64_t late = 0;
+  std::int64_t before = 0;
+};
+
 /// Threading: none of its own; the caller holds the shard's lock.
 /// Guarantees: the wake-up asked for only moves earlier, and the executor keeps the earliest, so two threads that arm
 /// need not agree on an order.
 class Alarm {
  public:
-  /// A lateness above `gap_threshold` nanoseconds is a gap.
-  Alarm(TickScale scale, std::int64_t gap_threshold, Instant now) noexcept
-      : scale_{scale}, gap_threshold_{gap_threshold}, seen_{now} {}
+  Alarm(TickScale scale, Instant now) noexcept : scale_{scale}, seen_{now} {}
 
   [[nodiscard]] const TickScale& scale() const noexcept { return scale_; }
 
@@ -46,14 +51,17 @@ class Alarm {
   }
 
   /// The wake-up that was asked for has come. If there is more to look at, that is due now: so an absence before it is
-  /// seen, too. REQUIRES: `gap` was asked about it; if there is more, the caller sees to it.
+  /// seen, too. REQUIRES: `looks` was told of it; if there is more, the caller sees to it.
   void woke(bool is_more) noexcept { armed_ = is_more ? scale_.down(seen_) : tick_never; }
 
-  /// How late the wake-up that was asked for is, if that is a gap; else 0. Also for whoever comes before it does.
-  [[nodiscard]] std::int64_t gap(Instant now) const noexcept {
-    if (armed_ == tick_never) return 0;
-    const std::int64_t late = now - scale_.instant(armed_);
-    return late > gap_threshold_ ? late : 0;
+  /// Somebody looks at what is due: the wake-up itself, or a sweep that comes before it. How late the wake-up is that
+  /// was asked for.
+  [[nodiscard]] Lateness looks(Instant now) noexcept {
+    if (armed_ == tick_never) return {};
+    const std::int64_t late = std::max<std::int64_t>(0, now - scale_.instant(armed_));
+    const std::int64_t before = std::exchange(looked_at_, armed_) == armed_ ? late_ : 0;
+    late_ = std::max(late, before);
+    return {.late = late_, .before = before};
   }
 
   /// True for the first who asks about the gap of that wake-up: it counts once.
@@ -61,11 +69,12 @@ class Alarm {
 
  private:
   const TickScale scale_;
-  const std::int64_t gap_threshold_;
-  Instant seen_;               // the latest now
-  Tick armed_ = tick_never;    // the wake-up asked for
-  Tick wanted_ = tick_never;   // the wake-up needed; too early after an erasure
-  Tick counted_ = tick_never;  // the wake-up whose gap was counted
+  Instant seen_;                 // the latest now
+  Tick armed_ = tick_never;      // the wake-up asked for
+  Tick wanted_ = tick_never;     // the wake-up needed; too early after an erasure
+  Tick counted_ = tick_never;    // the wake-up whose gap was counted
+  Tick looked_at_ = tick_never;  // the wake-up that somebody has looked at
+  std::int64_t late_ = 0;        // how late that was then
 };
 
 }  // namespace heartbeat::detail

@@ -19,8 +19,7 @@ namespace heartbeat::detail {
 class Timetable {
  public:
   /// Allocates: the wheel's slots. Throws: std::bad_alloc.
-  Timetable(TickScale scale, std::int64_t gap_threshold, Instant now)
-      : wheel_{chunks_, scale.down(now)}, alarm_{scale, gap_threshold, now} {}
+  Timetable(TickScale scale, Instant now) : wheel_{chunks_, scale.down(now)}, alarm_{scale, now} {}
   Timetable(const Timetable&) = delete;
   Timetable& operator=(const Timetable&) = delete;
 

@@ -2,6 +2,9 @@
 // The table of states: in each state, told each thing that may happen there, the machine asks for this and stands
 // there. Times are nanoseconds of a clock that nobody owns. Read next: lifecycle/steps.cpp for when and how long,
 // lifecycle_walk.cpp for what holds on every way through the table.
+#include <chrono>
+#include <cstdint>
+#include <optional>
 #include <ostream>
 #include <string_view>
 
@@ -544,6 +547,57 @@ BOOST_AUTO_TEST_CASE(a_gap_that_left_it_valid_changes_nothing) {
   BOOST_TEST(subject.due_after_gap(20 * s) == sends());
 
   BOOST_TEST(!subject.life.in_grace());
+}
+
+BOOST_AUTO_TEST_CASE(later_than_the_threshold_is_a_gap_and_not_later_is_none) {
+  Subject here;
+  here.bring_to(State::waiting);
+  Subject away;
+  away.bring_to(State::waiting);
+
+  BOOST_TEST(here.due_late(100 * s, s) == ends(EndReason::stalled));
+  BOOST_TEST(away.due_late(100 * s, s + 1).told == mask_of(EventKind::time_gap));
+}
+
+// Told of the end of its validity by a wake-up so late, after one acknowledged beat that told a ttl, or none.
+Action over_by(const BeatRules& rules, std::int64_t late, std::optional<Duration> ttl = {}) {
+  Subject subject{rules};
+  subject.bring_to(State::in_flight);
+  (void)subject.acknowledge(0, ttl);
+  return subject.due_late(100 * s, late);
+}
+
+// Interval 100 ms, valid for 460 ms: a pause of 360 ms costs the session, and the registry's threshold is a second.
+BOOST_AUTO_TEST_CASE(of_a_short_ttl_half_of_what_an_interval_leaves_is_a_gap) {
+  BeatRules rules = plain_rules();
+  rules.interval = 100 * ms;
+  rules.ttl = 500 * ms;
+  rules.margin = 40 * ms;
+  rules.floor = 10 * ms;
+
+  BOOST_TEST(over_by(rules, 180 * ms) == ends(EndReason::stalled));
+  BOOST_TEST(over_by(rules, 180 * ms + 1).told == mask_of(EventKind::time_gap));
+}
+
+BOOST_AUTO_TEST_CASE(a_short_ttl_that_is_told_is_one_too) {
+  const BeatRules rules = plain_rules();
+  const Duration told = std::chrono::seconds{1};  // valid for 500 ms, a beat each 125 ms
+
+  BOOST_TEST(over_by(rules, 187 * ms, told) == ends(EndReason::stalled));
+  BOOST_TEST(over_by(rules, 188 * ms, told).told == mask_of(EventKind::time_gap));
+  BOOST_TEST(over_by(rules, 188 * ms) == ends(EndReason::stalled));
+}
+
+BOOST_AUTO_TEST_CASE(two_ticks_are_never_a_gap_however_short_the_ttl_is) {
+  BeatRules rules = plain_rules();
+  rules.interval = 100 * ms;
+  rules.ttl = 105 * ms;
+  rules.margin = 2 * ms;
+  rules.floor = ms;
+  rules.attempts = 1;
+
+  BOOST_TEST(over_by(rules, 2 * ms) == ends(EndReason::stalled));
+  BOOST_TEST(over_by(rules, 2 * ms + 1).told == mask_of(EventKind::time_gap));
 }
 
 BOOST_AUTO_TEST_CASE(grace_ends_well_with_an_acknowledgement) {

@@ -49,12 +49,18 @@ class Subject {
     return life.start(at(now), rules, granted, hold, random);
   }
 
-  void release_hold(Instant now) { life.release_hold(at(now), rules, random); }
+  void release_hold(Instant now) {
+    life.begin_patience(at(now), rules);
+    life.release_hold(at(now), rules, random);
+  }
 
   Action due(Instant now) { return life.due(at(now), rules, beat, last_progress, random); }
-  Action due_after_gap(Instant now) { return life.due(after_gap(now), rules, beat, last_progress, random); }
+  Action due_late(Instant now, std::int64_t late) {
+    return life.due(late_at(now, late), rules, beat, last_progress, random);
+  }
+  Action due_after_gap(Instant now) { return due_late(now, 20 * s); }
   Action waited_out(Instant now) { return life.waited_out(at(now), rules); }
-  Action waited_out_after_gap(Instant now) { return life.waited_out(after_gap(now), rules); }
+  Action waited_out_after_gap(Instant now) { return life.waited_out(late_at(now, 20 * s), rules); }
 
   Lifecycle::Claim claim(Instant now) {
     const Lifecycle::Claim claimed = life.claim(at(now), rules);
@@ -103,7 +109,9 @@ class Subject {
 
  private:
   [[nodiscard]] Moment at(Instant now) const { return {.now = now, .scale = scale}; }
-  [[nodiscard]] Moment after_gap(Instant now) const { return {.now = now, .scale = scale, .is_gap = true}; }
+  [[nodiscard]] Moment late_at(Instant now, std::int64_t late) const {
+    return {.now = now, .scale = scale, .late = late, .gap_threshold = s};
+  }
 };
 
 }  // namespace heartbeat::detail

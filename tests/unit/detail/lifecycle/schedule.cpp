@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 // The grid and what leaves it: skipped beats, retries, a new interval. Instants are plain numbers.
+#include <initializer_list>
+#include <optional>
 #include <set>
 
 #include <boost/test/unit_test.hpp>
@@ -25,9 +27,23 @@ struct Started {
   Started() { schedule.start(rules, 1000); }
 
   // Sent at that instant, and acknowledged: how many were skipped.
-  std::uint32_t send(Instant at, float pace = 1.0F, bool was_retry = false) {
+  std::uint32_t send(Instant at, std::optional<std::int64_t> ttl = {}, bool was_retry = false) {
     schedule.pass_grid_points(rules, at);
-    return schedule.regular(rules, at, pace, was_retry, random);
+    return schedule.regular(rules, at, schedule.follow(rules, ttl, 1), was_retry, random);
+  }
+
+  // On time, for so many answers: how many of them made a new grid.
+  int grids(std::initializer_list<std::int64_t> ttls) {
+    int grids = 0;
+    for (const std::int64_t ttl : ttls) {
+      const Instant due = schedule.next_send();
+      schedule.pass_grid_points(rules, due);
+      const bool has_changed = schedule.follow(rules, ttl, 1);
+      grids += has_changed ? 1 : 0;
+      (void)schedule.regular(rules, due, has_changed, false, random);
+      if (!has_changed) BOOST_TEST(schedule.next_send() == due + schedule.interval(rules));
+    }
+    return grids;
   }
 
   BeatRules rules = every_hundred();
@@ -52,7 +68,7 @@ BOOST_AUTO_TEST_CASE(grid_points_that_were_passed_are_not_made_up_for) {
   BOOST_TEST(world.schedule.pass_grid_points(world.rules, 999) == 0u);
   BOOST_TEST(world.schedule.pass_grid_points(world.rules, 1350) == 4u);
   BOOST_TEST(world.schedule.pass_grid_points(world.rules, 1350) == 0u);
-  (void)world.schedule.regular(world.rules, 1350, 1.0F, false, world.random);
+  (void)world.schedule.regular(world.rules, 1350, false, false, world.random);
 
   BOOST_TEST(world.schedule.next_send() == 1400);
 }
@@ -68,7 +84,7 @@ BOOST_AUTO_TEST_CASE(a_regular_beat_is_put_off_to_keep_the_floor) {
 BOOST_AUTO_TEST_CASE(after_a_retry_a_grid_point_too_near_is_skipped) {
   Started world;
 
-  BOOST_TEST(world.send(1095, 1.0F, true) == 1u);
+  BOOST_TEST(world.send(1095, {}, true) == 1u);
 
   BOOST_TEST(world.schedule.next_send() == 1200);
 }
@@ -85,7 +101,7 @@ BOOST_AUTO_TEST_CASE(a_retry_keeps_the_floor_and_does_not_move_the_phase) {
   BOOST_TEST(*seen.begin() == 1010);
   BOOST_TEST(*seen.rbegin() == 1025);
 
-  BOOST_TEST(world.send(1020, 1.0F, true) == 0u);
+  BOOST_TEST(world.send(1020, {}, true) == 0u);
   BOOST_TEST(world.schedule.next_send() == 1100);
 }
 
@@ -113,11 +129,11 @@ BOOST_AUTO_TEST_CASE(an_interval_that_changed_gives_a_new_grid_with_jitter) {
   for (int i = 0; i < 500; ++i) {
     world.schedule = {};
     world.schedule.start(world.rules, 1000);
-    BOOST_TEST_REQUIRE(world.send(1000, 0.5F) == 0u);
+    BOOST_TEST_REQUIRE(world.send(1000, 150) == 0u);
     BOOST_TEST_REQUIRE(world.schedule.interval(world.rules) == 50);
     const Instant next = world.schedule.next_send();
     seen.insert(next);
-    BOOST_TEST_REQUIRE(world.send(next, 0.5F) == 0u);
+    BOOST_TEST_REQUIRE(world.send(next, 150) == 0u);
     BOOST_TEST_REQUIRE(world.schedule.next_send() == next + 50);
   }
 
@@ -128,20 +144,96 @@ BOOST_AUTO_TEST_CASE(an_interval_that_changed_gives_a_new_grid_with_jitter) {
 BOOST_AUTO_TEST_CASE(an_interval_is_never_below_the_floor) {
   Started world;
 
-  (void)world.send(1000, 0.01F);
+  (void)world.send(1000, 6);
 
   BOOST_TEST(world.schedule.interval(world.rules) == 10);
 }
 
+// Of the ttl's 600 the margin leaves 450, the shorter ones half of themselves.
 BOOST_AUTO_TEST_CASE(a_told_ttl_shortens_the_interval_and_lengthens_it_only_where_it_is_followed) {
-  BeatRules rules = every_hundred();
-  BOOST_TEST(Schedule::pace_of(rules, 600, 500) == 1.0F);
-  BOOST_TEST(Schedule::pace_of(rules, 1200, 1100) == 1.0F);
-  BOOST_TEST(Schedule::pace_of(rules, 300, 150) == 0.5F);  // three shares of 50
-  BOOST_TEST(Schedule::pace_of(rules, 20, 10) <= 0.1F);    // the floor
+  Started world;
+  world.rules.margin = 150;
+  const auto interval_of = [&](std::int64_t ttl) {
+    (void)world.schedule.follow(world.rules, ttl, 1);
+    return world.schedule.interval(world.rules);
+  };
+  BOOST_TEST(interval_of(600) == 100);
+  BOOST_TEST(interval_of(1200) == 100);
+  BOOST_TEST(interval_of(300) == 50, "three shares of 150");
+  BOOST_TEST(interval_of(20) == 10, "the floor");
 
-  rules.follow_ttl = true;
-  BOOST_TEST(Schedule::pace_of(rules, 1200, 1100) == 2.0F);
+  world.rules.follow_ttl = true;
+  BOOST_TEST(interval_of(1200) == 200);
+  BOOST_TEST(interval_of(300) == 50);
+}
+
+BOOST_AUTO_TEST_CASE(a_ttl_within_a_tenth_of_the_one_in_force_keeps_the_grid) {
+  Started world;
+
+  BOOST_TEST(world.grids({598, 602, 600, 540, 660, 599}) == 0);
+  BOOST_TEST(world.schedule.interval(world.rules) == 100);
+  BOOST_TEST(world.grids({240, 239, 241, 240, 217, 262, 240}) == 1);
+  BOOST_TEST(world.schedule.interval(world.rules) == 79, "a third of 239, since it is rounded down");
+}
+
+BOOST_AUTO_TEST_CASE(a_slow_drift_is_compared_with_the_ttl_in_force) {
+  Started world;
+  (void)world.send(1000, 200);
+
+  BOOST_TEST(world.grids({195, 190, 185, 181}) == 0);
+  BOOST_TEST(world.grids({175}) == 1);
+  BOOST_TEST(world.grids({170, 165, 160, 158}) == 0);
+  BOOST_TEST(world.grids({150}) == 1);
+}
+
+BOOST_AUTO_TEST_CASE(a_ttl_that_changes_no_interval_keeps_the_grid) {
+  Started world;
+
+  BOOST_TEST(world.grids({1200, 600, 3000, 400, 320, 900}) == 0);
+}
+
+BOOST_AUTO_TEST_CASE(a_ttl_too_short_for_the_attempts_shortens_the_interval_at_once) {
+  Started world;
+  world.rules.interval = 570;  // two attempts of 11, and a tick, fit into what is left
+  world.schedule.start(world.rules, 1000);
+
+  BOOST_TEST(world.grids({597}) == 0);
+  BOOST_TEST(world.grids({592}) == 1);
+  BOOST_TEST(world.schedule.interval(world.rules) == 197);
+  BOOST_TEST(world.grids({593, 600, 592}) == 0, "no reason to lengthen it again");
+}
+
+BOOST_AUTO_TEST_CASE(where_no_interval_leaves_room_for_the_attempts_a_longer_one_is_no_remedy) {
+  Started world;
+  world.rules.floor = 1000;
+  world.rules.interval = 20'000;
+  world.rules.ttl = 120'000;
+  constexpr std::int64_t tick = 100;  // two attempts of 1,100, and a tick: a third of 3,330 leaves less
+
+  BOOST_TEST(world.schedule.follow(world.rules, 3330, tick));
+  const std::int64_t interval = world.schedule.interval(world.rules);
+
+  BOOST_TEST(!world.schedule.follow(world.rules, 3345, tick));
+  BOOST_TEST(world.schedule.interval(world.rules) == interval);
+}
+
+BOOST_AUTO_TEST_CASE(where_the_floor_is_the_interval_no_ttl_moves_the_grid) {
+  Started world;
+  (void)world.send(1000, 20);
+
+  BOOST_TEST(world.grids({19, 20, 21, 15, 9}) == 0);
+}
+
+BOOST_AUTO_TEST_CASE(without_a_told_ttl_the_one_in_the_rules_is_in_force) {
+  Started world;
+  (void)world.send(1000, 200);
+  BOOST_TEST(world.schedule.ttl(world.rules) <= 200);
+
+  BOOST_TEST(world.schedule.follow(world.rules, {}, 1));
+
+  BOOST_TEST(world.schedule.interval(world.rules) == 100);
+  BOOST_TEST(world.schedule.ttl(world.rules) == 600);
+  BOOST_TEST(!world.schedule.follow(world.rules, {}, 1));
 }
 
 BOOST_AUTO_TEST_CASE(after_the_end_it_says_when_that_came) {

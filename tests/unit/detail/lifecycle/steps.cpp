@@ -218,6 +218,25 @@ BOOST_AUTO_TEST_CASE(an_interval_that_follows_the_servers_ttl_grows_and_shrinks_
   BOOST_TEST(subject.armed_at() - third <= 2'500 * ms + ms);
 }
 
+BOOST_AUTO_TEST_CASE(validity_takes_each_told_ttl_and_the_grid_those_that_differ_by_more_than_a_tenth) {
+  Subject subject;
+  subject.rules.interval = 10 * s;
+  (void)subject.start(0);
+  Instant due = 0;
+
+  for (const std::chrono::milliseconds ttl : {29'900ms, 30'100ms, 27'000ms, 33'000ms, 30'000ms}) {
+    subject.send(due);
+    (void)subject.acknowledge(due, ttl);
+
+    BOOST_CHECK(subject.life.valid_until() == due + Duration{ttl}.count() - s);
+    BOOST_TEST(subject.armed_at() == due + 10 * s);
+    due = subject.armed_at();
+  }
+  subject.send(due);
+  (void)subject.acknowledge(due, 26s);
+  BOOST_TEST(subject.armed_at() <= due + 6'250 * ms + ms, "a fourth of 25 s");
+}
+
 BOOST_AUTO_TEST_CASE(the_longest_ttls_and_intervals_overflow_nowhere) {
   Subject subject;
   HeartbeatOptions<> options{.interval = 24h * 365 * 20, .ttl = std::chrono::hours::max()};

@@ -66,13 +66,24 @@ class Walk {
   int acknowledgements_left = 1000;  // beats after these are never acknowledged
   bool has_gaps = true;
   bool shows_progress = true;
+  double least_share = 0;  // of the ttl in the rules, that is told; 0: any ttl
+
+  // So many attempts fit, a floor apart, into what an even share of that much of the ttl leaves.
+  [[nodiscard]] bool has_room(double share) const {
+    const auto ttl = static_cast<std::int64_t>(share * static_cast<double>(rules.ttl));
+    const std::int64_t tick = scale_.nanoseconds();
+    const std::int64_t step = std::max(rules.floor, tick) + 2 * tick;
+    return Validity::lasting(rules, ttl) / (rules.attempts + 1) > step;
+  }
 
   BeatRules rules;
   Lifecycle life;
   std::uint32_t sends_since_acknowledged = 0;
 
  private:
-  [[nodiscard]] Moment moment(bool gap = false) const { return {.now = now_, .scale = scale_, .is_gap = gap}; }
+  [[nodiscard]] Moment moment(std::int64_t late = 0) const {
+    return {.now = now_, .scale = scale_, .late = late, .gap_threshold = s};
+  }
 
   void send() {
     const std::optional<Instant> last = last_send_;
@@ -99,9 +110,10 @@ class Walk {
       return answer();
     }
     const bool gap = has_gaps && world_.below(50) == 0;
-    if (gap) wake += world_.below(3 * rules.ttl);
+    const std::int64_t late = gap ? world_.below(3 * rules.ttl) : 0;
+    wake += late;
     now_ = wake;
-    apply(life.due(moment(gap), rules, beat_, progress_, machine_), beat_.send_time);
+    apply(life.due(moment(late), rules, beat_, progress_, machine_), beat_.send_time);
     // Whatever was due has been looked at: nothing stays armed for a time that has passed.
     if (!life.is_ended() && life.state() != State::ready) {
       BOOST_REQUIRE(life.armed(scale_, beat_.deadline) > scale_.down(now_));
@@ -111,7 +123,12 @@ class Walk {
   void answer() {
     const bool acknowledges = acknowledgements_left > 0 && world_.below(3) != 0;
     std::optional<Duration> ttl;
-    if (tells_ttls_ && world_.below(4) == 0) ttl = std::chrono::nanoseconds{1 + world_.below(2 * rules.ttl)};
+    if (tells_ttls_ && least_share == 0 && world_.below(4) == 0) {
+      ttl = std::chrono::nanoseconds{1 + world_.below(2 * rules.ttl)};
+    } else if (least_share != 0) {
+      const auto least = static_cast<std::int64_t>(least_share * static_cast<double>(rules.ttl));
+      ttl = std::chrono::nanoseconds{least + world_.below(rules.ttl - least + 1)};
+    }
     const auto kind = acknowledges ? BeatResult::Kind::acknowledged : BeatResult::Kind::failed;
     apply(life.answered(moment(), rules, beat_, kind, ttl, true, machine_), beat_.send_time, ttl);
   }
@@ -197,6 +214,31 @@ BOOST_AUTO_TEST_CASE(between_the_last_acknowledgement_and_the_end_lie_at_least_t
   }
 
   BOOST_TEST(counted > seeds, "most of them were acknowledged first");
+}
+
+// A server that tells what remains tells about the ttl that was asked for, and less than it: the interval stays, and
+// the attempts must fit all the same.
+BOOST_AUTO_TEST_CASE(the_attempts_promised_are_there_too_where_told_ttls_vary_a_little) {
+  std::uint64_t counted = 0;
+  for (std::uint64_t seed = 0; seed < 3 * seeds; ++seed) {
+    BOOST_TEST_CONTEXT("seed " << seed) {
+      Walk walk{seed, true};
+      walk.rules.keep_beating = false;
+      walk.rules.progress_within = 0;
+      walk.has_gaps = false;
+      walk.acknowledgements_left = 1 + static_cast<int>(seed % 4);
+      walk.least_share = 0.91;
+      if (!walk.has_room(0.91)) continue;
+
+      walk.walk(100'000);
+
+      BOOST_REQUIRE(walk.life.is_ended());
+      BOOST_REQUIRE_GE(walk.sends_since_acknowledged, walk.rules.attempts);
+      counted += walk.acknowledgements_left == 0 ? 1 : 0;
+    }
+  }
+
+  BOOST_TEST(counted > seeds / 2, "many of them were acknowledged first");
 }
 
 BOOST_AUTO_TEST_CASE(an_owner_without_progress_ends_it_on_every_way) {

@@ -44,7 +44,7 @@ struct Subject {
   std::vector<std::int64_t> silences;
   SilenceRules<int, Remembering> rules{Remembering{&silences}, TickScale{ms}, s};
   Watched<int, Remembering> record;
-  Absence absence;
+  Absence absence{s};
 };
 
 BOOST_AUTO_TEST_CASE(the_first_look_is_a_notice_before_the_deadline) {
@@ -106,7 +106,7 @@ BOOST_AUTO_TEST_CASE(a_touch_after_the_first_look_begins_anew) {
 
 BOOST_AUTO_TEST_CASE(an_absence_puts_the_deadline_off_by_as_long_as_it_was) {
   Subject subject{10 * s};
-  subject.absence.note(4 * s, 113 * s);
+  subject.absence.note({.late = 4 * s}, 113 * s);
 
   const Look look = subject.look_at(113 * s);
   subject.file(look.next);
@@ -119,16 +119,53 @@ BOOST_AUTO_TEST_CASE(an_absence_puts_the_deadline_off_by_as_long_as_it_was) {
 
 BOOST_AUTO_TEST_CASE(a_grace_is_at_most_the_allowance) {
   Subject subject{10 * s};
-  subject.absence.note(3'600 * s, 3'709 * s);
+  subject.absence.note({.late = 3'600 * s}, 3'709 * s);
 
   subject.file(subject.look_at(3'709 * s).next);
 
   BOOST_TEST(subject.rules.due(subject.record) == 3'719 * s);
 }
 
+BOOST_AUTO_TEST_CASE(half_of_a_short_allowance_is_an_absence) {
+  Subject here{500 * ms};
+  here.absence.note({.late = 250 * ms}, 101 * s);
+  Subject away{500 * ms};
+  away.absence.note({.late = 251 * ms}, 101 * s);
+
+  BOOST_TEST((here.look_at(101 * s).verdict == Verdict::noticed));
+  BOOST_TEST((away.look_at(101 * s).verdict == Verdict::grace));
+}
+
+BOOST_AUTO_TEST_CASE(two_ticks_are_no_absence_however_short_the_allowance_is) {
+  Subject here{2 * ms};
+  here.absence.note({.late = 2 * ms}, 101 * s);
+  Subject away{2 * ms};
+  away.absence.note({.late = 2 * ms + 1}, 101 * s);
+
+  BOOST_TEST((here.look_at(101 * s).verdict == Verdict::noticed));
+  BOOST_TEST((away.look_at(101 * s).verdict == Verdict::grace));
+}
+
+BOOST_AUTO_TEST_CASE(what_an_earlier_look_has_seen_gives_no_grace_again) {
+  Subject subject{500 * ms};
+  subject.absence.note({.late = 700 * ms, .before = 300 * ms}, 101 * s);
+
+  BOOST_TEST((subject.look_at(101 * s).verdict == Verdict::noticed));
+}
+
+BOOST_AUTO_TEST_CASE(a_slice_that_follows_at_once_leaves_the_absence_as_it_was) {
+  Absence absence{s};
+  absence.note({.late = 600 * ms}, 101 * s);
+  absence.note({.late = 601 * ms, .before = 600 * ms}, 101 * s + ms);
+  absence.note({.late = ms}, 101 * s + ms);
+
+  BOOST_TEST(absence.grace(500 * ms, 250 * ms) == 101 * s + 501 * ms);
+  BOOST_TEST(absence.grace(10 * s, s) == 0);
+}
+
 BOOST_AUTO_TEST_CASE(an_absence_whose_grace_ends_before_the_deadline_puts_nothing_off) {
   Subject subject{10 * s};
-  subject.absence.note(1'200 * ms, 108 * s + 500 * ms);
+  subject.absence.note({.late = 1'200 * ms}, 108 * s + 500 * ms);
 
   const Look look = subject.look_at(109 * s);
 
@@ -138,7 +175,7 @@ BOOST_AUTO_TEST_CASE(an_absence_whose_grace_ends_before_the_deadline_puts_nothin
 
 BOOST_AUTO_TEST_CASE(the_end_of_a_grace_is_looked_at_twice_as_well) {
   Subject subject{10 * s};
-  subject.absence.note(4 * s, 113 * s);
+  subject.absence.note({.late = 4 * s}, 113 * s);
   subject.file(subject.look_at(113 * s).next);
   subject.absence.forget();
 
@@ -153,15 +190,15 @@ BOOST_AUTO_TEST_CASE(the_end_of_a_grace_is_looked_at_twice_as_well) {
 }
 
 BOOST_AUTO_TEST_CASE(absences_between_the_slices_of_one_turn_add_up) {
-  Absence absence;
-  BOOST_TEST(absence.grace(10 * s) == 0);
+  Absence absence{s};
+  BOOST_TEST(absence.grace(10 * s, s) == 0);
 
-  absence.note(2 * s, 112 * s);
-  absence.note(3 * s, 115 * s);
+  absence.note({.late = 2 * s}, 112 * s);
+  absence.note({.late = 3 * s}, 115 * s);
 
-  BOOST_TEST(absence.grace(10 * s) == 120 * s);
+  BOOST_TEST(absence.grace(10 * s, s) == 120 * s);
   absence.forget();
-  BOOST_TEST(absence.grace(10 * s) == 0);
+  BOOST_TEST(absence.grace(10 * s, s) == 0);
 }
 
 BOOST_AUTO_TEST_CASE(the_detector_is_told_of_silences_that_it_allows_alone) {

@@ -79,7 +79,8 @@ BOOST_AUTO_TEST_CASE(a_new_record_is_in_no_list_and_has_no_frames) {
   BOOST_TEST(!keyed.is_linked());
   BOOST_TEST(keyed.life.is_ended(), "not yet started is as good as ended");
   BOOST_TEST(keyed.busy.load() == 0u);
-  BOOST_TEST(keyed.event_place == Record::no_place);
+  BOOST_TEST(std::uint32_t{keyed.event_place} == Record::no_place);
+  BOOST_CHECK(keyed.known == KnownStanding::fine);
   BOOST_TEST(keyed.side.get() == nullptr);
 }
 

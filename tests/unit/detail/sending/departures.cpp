@@ -21,8 +21,8 @@ constexpr bool again = true;
 constexpr bool regular = false;
 
 struct Subject {
-  explicit Subject(std::size_t credits_there, TokenBucket tokens = {}, TokenBucket tokens_again = {})
-      : credits{credits_there}, departures{chunks, 0, credits, 3, tokens, tokens_again} {
+  explicit Subject(std::size_t credits_there, TokenRate rate = {}, TokenRate rate_again = {})
+      : limits{credits_there, rate, rate_again}, departures{chunks, 0, limits, 3} {
     chunks.reserve(hooks.size());
   }
 
@@ -36,7 +36,7 @@ struct Subject {
     std::vector<std::size_t> left;
     Departures::Round round = departures.begin(room);
     while (round.room != 0) {
-      const Departures::Choice choice = departures.choose(round, now);
+      const Departures::Choice choice = departures.choose(round, now, returned);
       if (choice.hook == nullptr) break;
       BOOST_TEST(choice.is_again == is_filed_again[number_of(choice.hook)]);
       left.push_back(number_of(choice.hook));
@@ -49,16 +49,19 @@ struct Subject {
   void give_back() {
     credits.give(returned.credits, returned.again);
     may_pass_on = returned.may_pass_on;
+    may_pass_on_again = returned.may_pass_on_again;
     returned = {};
   }
 
-  Credits credits;
+  Limits limits;
+  Credits& credits = limits.credits;
   WheelChunkPool chunks;
   std::array<WheelHook, 16> hooks;
   std::array<bool, 16> is_filed_again{};
   Departures departures;
   Returned returned;
   bool may_pass_on = false;
+  bool may_pass_on_again = false;
 };
 
 using Numbers = std::vector<std::size_t>;
@@ -100,9 +103,9 @@ BOOST_AUTO_TEST_CASE(what_was_not_sent_after_all_costs_nothing) {
   Subject subject{10};
   subject.file(0, 100, again);
   Departures::Round round = subject.departures.begin(4);
-  const Departures::Choice choice = subject.departures.choose(round, 0);
+  const Departures::Choice choice = subject.departures.choose(round, 0, subject.returned);
   BOOST_REQUIRE(choice.hook == subject.hooks.data());
-  subject.departures.not_sent(choice, subject.returned);
+  subject.departures.not_sent(choice, 0, subject.returned);
   subject.departures.end(round, 0, subject.returned);
   subject.give_back();
 
@@ -159,7 +162,7 @@ BOOST_AUTO_TEST_CASE(a_shortage_begins_with_what_is_left_behind_is_told_once_and
 }
 
 BOOST_AUTO_TEST_CASE(what_waits_for_a_token_leaves_when_there_is_one) {
-  Subject subject{100, TokenBucket{1 * s, 0}};
+  Subject subject{100, {.period = 1 * s}};
   subject.file(0, 100, regular);
   subject.file(1, 200, regular);
   BOOST_TEST((subject.leave(10, 0) == Numbers{0}));
@@ -173,13 +176,95 @@ BOOST_AUTO_TEST_CASE(what_waits_for_a_token_leaves_when_there_is_one) {
 }
 
 BOOST_AUTO_TEST_CASE(without_a_token_for_what_is_tried_again_its_permission_goes_back) {
-  Subject subject{100, TokenBucket{}, TokenBucket{1 * s, 0}};
+  Subject subject{100, {}, {.period = 1 * s}};
   subject.file(0, 100, again);
   subject.file(1, 101, again);
   subject.file(2, 102, regular);
 
   BOOST_TEST((subject.leave(10, 0) == Numbers{0, 2}));
   BOOST_TEST(subject.credits.available_again() == 49u);
+}
+
+// Two shards, one token a second: the second one has asked for its own, and needs no first one to wake it.
+BOOST_AUTO_TEST_CASE(shards_that_share_a_rate_take_turns) {
+  Subject subject{100, {.period = 1 * s}};
+  Departures other{subject.chunks, 0, subject.limits, 4};
+  WheelHook hook;
+  subject.file(0, 100, regular);
+  subject.file(1, 200, regular);
+  (void)other.file(hook, 50, regular);
+  BOOST_TEST((subject.leave(10, 0) == Numbers{0}));
+  Departures::Round round = other.begin(1);
+
+  BOOST_TEST(other.choose(round, 0, subject.returned).hook == nullptr);
+  other.end(round, 0, subject.returned);
+  BOOST_TEST(subject.departures.token_at() == 1 * s);
+  BOOST_TEST(other.token_at() == 2 * s);
+
+  BOOST_TEST((subject.leave(10, 1 * s) == Numbers{1}));
+  round = other.begin(1);
+  BOOST_TEST(other.choose(round, 2 * s, subject.returned).hook == &hook);
+}
+
+BOOST_AUTO_TEST_CASE(a_token_that_was_taken_is_not_lost_while_credits_are_short) {
+  Subject subject{1, {.period = 1 * s}};
+  subject.file(0, 100, regular);
+  subject.file(1, 200, regular);
+  BOOST_TEST((subject.leave(10, 0) == Numbers{0}));
+  subject.credits.give(1, 0);
+  BOOST_TEST(subject.leave(10, 0).empty(), "its token comes in a second");
+  BOOST_REQUIRE(subject.credits.take(1) == 1u);
+  BOOST_TEST(subject.leave(10, 1 * s).empty(), "no credit");
+
+  subject.credits.give(1, 0);
+  BOOST_TEST((subject.leave(10, 1 * s) == Numbers{1}));
+}
+
+BOOST_AUTO_TEST_CASE(what_was_chosen_and_not_sent_leaves_its_token_to_the_next) {
+  Subject subject{100, {.period = 1 * s}};
+  subject.file(0, 100, regular);
+  subject.file(1, 200, regular);
+  Departures::Round round = subject.departures.begin(4);
+  Departures::Choice choice = subject.departures.choose(round, 0, subject.returned);
+  BOOST_REQUIRE(choice.hook == subject.hooks.data());
+  subject.departures.not_sent(choice, 0, subject.returned);
+
+  choice = subject.departures.choose(round, 0, subject.returned);
+
+  BOOST_TEST(choice.hook == &subject.hooks[1]);
+}
+
+// The permission is another shard's to use meanwhile: it goes the way on which whoever waits for one is woken.
+BOOST_AUTO_TEST_CASE(a_permission_that_waits_for_a_token_is_passed_on) {
+  Subject subject{2, {}, {.period = 1 * s}};
+  subject.file(0, 100, again);
+  BOOST_TEST((subject.leave(10, 0) == Numbers{0}));
+  subject.credits.give(1, 1);
+  subject.file(1, 200, again);
+  Departures::Round round = subject.departures.begin(1);
+  BOOST_REQUIRE(subject.departures.choose(round, 0, subject.returned).hook == nullptr);
+
+  subject.departures.end(round, 0, subject.returned);
+
+  BOOST_TEST(subject.returned.again == 1u);
+  BOOST_TEST(subject.returned.may_pass_on_again);
+  BOOST_CHECK(subject.departures.held_up() == Limit::rate);
+}
+
+BOOST_AUTO_TEST_CASE(who_waits_for_a_permission_leaves_credits_to_others_and_the_other_way_round) {
+  Subject subject{4};
+  BOOST_REQUIRE(subject.credits.take_again());
+  BOOST_REQUIRE(subject.credits.take_again());
+  subject.file(0, 100, again);
+  BOOST_TEST(subject.leave(10).empty());
+  BOOST_TEST(subject.may_pass_on);
+
+  subject.credits.give(0, 2);
+  BOOST_REQUIRE(subject.credits.take(4) == 4u);
+  BOOST_TEST(subject.leave(10).empty());
+  BOOST_TEST(!subject.may_pass_on);
+  BOOST_TEST(subject.may_pass_on_again);
+  BOOST_CHECK(subject.departures.held_up() == Limit::calls);
 }
 
 BOOST_AUTO_TEST_CASE(what_has_waited_too_long_is_given_out_of_both_queues) {

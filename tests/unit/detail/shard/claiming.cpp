@@ -32,7 +32,7 @@ BOOST_AUTO_TEST_CASE(no_more_calls_are_in_flight_than_there_are_credits) {
   BOOST_TEST(sent.size() == 3u);
   BOOST_TEST(subject.statistics().in_flight == 3u);
   BOOST_TEST(subject.claim().empty());
-  BOOST_TEST(!subject.core->credits().waiting.empty());
+  BOOST_TEST(!subject.core->limits().credits.waiting.empty());
 }
 
 BOOST_AUTO_TEST_CASE(each_answer_makes_room_for_one_more) {
@@ -49,7 +49,7 @@ BOOST_AUTO_TEST_CASE(each_answer_makes_room_for_one_more) {
   }
 
   BOOST_TEST(in_all == 5u);
-  BOOST_TEST(subject.core->credits().available() == 2u);
+  BOOST_TEST(subject.core->limits().credits.available() == 2u);
 }
 
 BOOST_AUTO_TEST_CASE(what_is_nearest_to_valid_until_gets_the_credit_that_is_left) {
@@ -71,14 +71,14 @@ BOOST_AUTO_TEST_CASE(a_call_that_is_given_up_holds_no_credit) {
   subject.start(1, quick_timeout());
   RecordReference second = subject.start(2);
   (void)subject.send(start_time);
-  BOOST_TEST(subject.core->credits().available() == 0u);
+  BOOST_TEST(subject.core->limits().credits.available() == 0u);
 
   subject.stop(*second);
-  BOOST_TEST(subject.core->credits().available() == 1u);
+  BOOST_TEST(subject.core->limits().credits.available() == 1u);
   subject.turn(start_time + s);
 
   BOOST_TEST(subject.statistics().timed_out == 1u);
-  BOOST_TEST(subject.core->credits().available() == 2u);
+  BOOST_TEST(subject.core->limits().credits.available() == 2u);
 }
 
 // F16: four of ten credits are held by a dead server's sessions at first, then five at most, whatever they try.
@@ -97,7 +97,7 @@ BOOST_AUTO_TEST_CASE(repeated_attempts_hold_no_more_than_half_of_the_credits) {
 
   BOOST_TEST(sent.size() == 6u);
   BOOST_TEST(subject.find(100)->slot != nullptr, "the one that has not failed yet");
-  BOOST_TEST(subject.core->credits().available() == 4u);
+  BOOST_TEST(subject.core->limits().credits.available() == 4u);
 }
 
 BOOST_AUTO_TEST_CASE(what_had_to_wait_is_counted_and_one_of_them_says_so) {
@@ -119,6 +119,75 @@ BOOST_AUTO_TEST_CASE(what_had_to_wait_is_counted_and_one_of_them_says_so) {
   BOOST_TEST(std::count_if(told.begin(), told.end(), [](const ShardSubject::Told& event) {
                return (event.mask & mask_of(EventKind::overloaded)) != 0;
              }) == 1);
+}
+
+BOOST_AUTO_TEST_CASE(a_shortage_is_told_though_nothing_leaves) {
+  ShardSubject subject{{.most_in_flight = 1}};
+  subject.start(1);
+  (void)subject.send(start_time);
+  subject.start(2, plain_rules(), start_time);
+  BOOST_TEST(subject.send(start_time).empty());
+  (void)subject.events();
+
+  BOOST_TEST(subject.send(start_time + 2 * ms).empty());
+  const auto told = subject.events();
+
+  BOOST_REQUIRE_EQUAL(told.size(), 1u);
+  BOOST_TEST(told[0].key == 2);
+  BOOST_TEST(told[0].mask == mask_of(EventKind::overloaded));
+  BOOST_TEST(subject.statistics().starved == 0u, "it has not been sent yet");
+}
+
+BOOST_AUTO_TEST_CASE(who_waits_in_vain_ends_with_the_name_of_the_limit) {
+  ShardSubject subject{{.most_in_flight = 1}};
+  BeatRules endless = plain_rules();
+  endless.beat_timeout = 1000 * s;
+  endless.keep_beating = true;
+  subject.start(1, endless, start_time - 23 * s);
+  BOOST_TEST(subject.send(start_time).size() == 1u);
+  const RecordReference other = subject.start(2, plain_rules(), start_time - 23 * s);
+  BOOST_TEST(subject.send(start_time).empty());
+
+  subject.turn_when_asked(start_time + 7 * s);
+
+  BOOST_TEST(other->life.is_ended());
+  BOOST_CHECK(other->side->error == errc::in_flight_limit_reached);
+  BOOST_TEST(subject.statistics().starved >= 1u);
+}
+
+// The thread is not to be had before, whoever waits for the answer.
+BOOST_AUTO_TEST_CASE(a_blocking_call_holds_its_credit_until_it_returns) {
+  ShardSubject subject{{.most_in_flight = 1}};
+  subject.start(1, quick_timeout());
+  subject.turn(start_time);
+  const auto calls = subject.claim(Calling::blocking);
+  BOOST_REQUIRE_EQUAL(calls.size(), 1u);
+  subject.ticket(calls[0]);
+
+  subject.turn(start_time + s);
+  BOOST_TEST(subject.statistics().timed_out == 1u);
+  BOOST_TEST(subject.core->limits().credits.available() == 0u);
+  subject.returned(calls[0]);
+  BOOST_TEST(subject.core->limits().credits.available() == 1u);
+
+  subject.tickets.clear();
+  BOOST_TEST(subject.core->limits().credits.available() == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(a_lane_that_had_no_thread_makes_a_shortage_of_its_waiting) {
+  ShardSubject subject;
+  subject.start(1);
+  subject.turn(start_time);
+  subject.core->time = start_time + s;
+  subject.with_effects([&](Effects&) HEARTBEAT_REQUIRES(subject.shard.mutex()) {
+    subject.shard.parts().departures.had_no_thread(start_time);
+  });
+
+  const auto calls = subject.claim(Calling::blocking);
+  BOOST_REQUIRE_EQUAL(calls.size(), 1u);
+  BOOST_TEST(subject.statistics().starved == 1u);
+  subject.ticket(calls[0]).answer(BeatResult::acknowledged());
+  subject.returned(calls[0]);
 }
 
 BOOST_AUTO_TEST_CASE(nothing_is_said_to_starve_while_there_are_credits) {
@@ -151,7 +220,7 @@ BOOST_AUTO_TEST_CASE(in_a_shortage_what_cannot_make_it_any_more_lets_others_go_f
 }
 
 BOOST_AUTO_TEST_CASE(sends_keep_their_rate_and_the_shard_asks_to_be_woken_for_the_next) {
-  ShardSubject subject{{.tokens = TokenBucket{100 * ms, 0}}};
+  ShardSubject subject{{.rate = {.period = 100 * ms}}};
   for (int key = 0; key < 5; ++key)
     subject.start(key);
 
@@ -162,7 +231,7 @@ BOOST_AUTO_TEST_CASE(sends_keep_their_rate_and_the_shard_asks_to_be_woken_for_th
 }
 
 BOOST_AUTO_TEST_CASE(repeated_attempts_have_a_slower_rate_of_their_own) {
-  ShardSubject subject{{.tokens = TokenBucket{ms, 0}, .tokens_again = TokenBucket{100 * ms, 0}}};
+  ShardSubject subject{{.rate = {.period = ms}, .rate_again = {.period = 100 * ms}}};
   for (int key = 0; key < 3; ++key)
     subject.start(key, quick_timeout(), start_time);
   for (int key = 0; key < 3; ++key)

@@ -15,16 +15,12 @@ BOOST_AUTO_TEST_SUITE(core)
 using namespace heartbeat;
 using namespace heartbeat::detail;
 
-constexpr ShardPolicy no_policy{.same_key = &same_int_key,
-                                .has_close = false,
-                                .has_sink = false,
-                                .scale = TickScale{ms},
-                                .gap_threshold = s,
-                                .event_capacity = 1};
+constexpr ShardPolicy no_policy{
+    .same_key = &same_int_key, .has_close = false, .has_sink = false, .scale = TickScale{ms}, .gap_threshold = s};
 
 BOOST_AUTO_TEST_CASE(the_core_dies_with_its_last_reference) {
   bool destroyed = false;
-  Core* const core = new RecordingCore{no_policy, 1, 100, destroyed};
+  Core* const core = new RecordingCore{no_policy, 1, destroyed, 100, 1};
   core->add_reference();
 
   core->remove_reference();
@@ -36,7 +32,7 @@ BOOST_AUTO_TEST_CASE(the_core_dies_with_its_last_reference) {
 
 BOOST_AUTO_TEST_CASE(a_pinned_shard_keeps_the_core) {
   bool destroyed = false;
-  Core* const core = new RecordingCore{no_policy, 2, 100, destroyed};
+  Core* const core = new RecordingCore{no_policy, 2, destroyed, 100, 1};
   Shard& shard = core->shard(1);
   shard.pin();
   shard.pin();
@@ -51,7 +47,7 @@ BOOST_AUTO_TEST_CASE(a_pinned_shard_keeps_the_core) {
 
 BOOST_AUTO_TEST_CASE(shards_know_their_place) {
   bool destroyed = false;
-  Core* const core = new RecordingCore{no_policy, 4, 100, destroyed};
+  Core* const core = new RecordingCore{no_policy, 4, destroyed, 100, 1};
 
   BOOST_TEST(core->shard_count() == 4u);
   for (std::size_t i = 0; i < 4; ++i)

@@ -66,13 +66,9 @@ BOOST_AUTO_TEST_CASE(each_generation_is_a_new_one_and_none_is_zero) {
 
 BOOST_AUTO_TEST_CASE(generations_of_different_shards_differ) {
   bool destroyed = false;
-  const ShardPolicy policy{.same_key = &same_int_key,
-                           .has_close = false,
-                           .has_sink = false,
-                           .scale = TickScale{ms},
-                           .gap_threshold = s,
-                           .event_capacity = 1};
-  auto* const core = new RecordingCore{policy, 4, 100, destroyed};
+  const ShardPolicy policy{
+      .same_key = &same_int_key, .has_close = false, .has_sink = false, .scale = TickScale{ms}, .gap_threshold = s};
+  auto* const core = new RecordingCore{policy, 4, destroyed, 100, 1};
   std::vector<std::uint64_t> generations;
   for (int key = 0; key < 8; ++key) {
     Shard& shard = core->shard(static_cast<std::size_t>(key) % 4);
@@ -585,6 +581,51 @@ BOOST_AUTO_TEST_CASE(an_absence_between_two_slices_of_one_wake_up_is_a_time_gap)
   BOOST_TEST(subject.turn(subject.core->wake_at, 100 * s) > 1);
 
   BOOST_TEST(subject.statistics().time_gaps == 1u);
+}
+
+// Each is valid for 460 ms; no wake-up is as late as the threshold, which is a second.
+BOOST_AUTO_TEST_CASE(a_short_ttl_gives_its_fresh_beats_in_all_slices_and_counts_once) {
+  ShardSubject subject;
+  BeatRules rules = plain_rules();
+  rules.interval = 100 * ms;
+  rules.ttl = 500 * ms;
+  rules.margin = 40 * ms;
+  rules.floor = 10 * ms;
+  std::vector<RecordReference> handles;
+  for (int key = 0; key < 1'000; ++key)
+    handles.push_back(subject.start(key, rules, start_time));
+  subject.core->wake_at = instant_never;
+
+  BOOST_TEST(subject.turn(start_time + 700 * ms) > 1);
+
+  BOOST_TEST(subject.statistics().time_gaps == 1u);
+  for (const RecordReference& handle : handles)
+    BOOST_TEST(handle->life.in_grace());
+}
+
+BOOST_AUTO_TEST_CASE(a_sweep_gives_a_short_ttl_its_fresh_beat_and_the_wake_up_is_not_counted_again) {
+  ShardSubject subject;
+  BeatRules rules = plain_rules();
+  rules.interval = 100 * ms;
+  rules.ttl = 500 * ms;
+  rules.margin = 40 * ms;
+  rules.floor = 10 * ms;
+  const RecordReference handle = subject.start(7, rules, start_time);
+
+  BOOST_TEST(subject.sweep(start_time + 700 * ms).empty());
+  BOOST_TEST(handle->life.in_grace());
+  subject.turn(start_time + 3 * s);
+
+  BOOST_TEST(subject.statistics().time_gaps == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(a_wake_up_that_nobody_minded_is_no_gap) {
+  ShardSubject subject;
+  subject.start(7, plain_rules(), start_time);
+
+  subject.turn(start_time + 700 * ms);
+
+  BOOST_TEST(subject.statistics().time_gaps == 0u);
 }
 
 BOOST_AUTO_TEST_CASE(a_wake_up_in_time_after_a_long_rest_is_no_gap) {

@@ -23,10 +23,11 @@ namespace heartbeat::detail {
 /// Writes down what it is asked to do. Destroyed by its last reference.
 class RecordingCore final : public Core {
  public:
-  RecordingCore(const ShardPolicy& policy, std::size_t shards, std::size_t most_in_flight, bool& destroyed)
-      : Core{most_in_flight}, destroyed_{destroyed} {
+  RecordingCore(const ShardPolicy& policy, std::size_t shards, bool& destroyed, std::size_t most_calls,
+                std::size_t event_capacity, TokenRate rate = {}, TokenRate rate_again = {})
+      : Core{most_calls, event_capacity, rate, rate_again}, destroyed_{destroyed} {
     for (std::size_t i = 0; i < shards; ++i)
-      shards_.push_back(std::make_unique<Shard>(*this, policy, time, 1, i, shards));
+      shards_.push_back(std::make_unique<Shard>(*this, policy, event_room_, time, 1, i, shards));
   }
 
   Instant now() noexcept override { return time; }
@@ -36,7 +37,7 @@ class RecordingCore final : public Core {
     has_news = has_news || effects.has_news;
     has_closed = has_closed || effects.has_closed;
     const Returned returned = std::exchange(effects.returned, {});
-    credits().give(returned.credits, returned.again);
+    limits().credits.give(returned.credits, returned.again);
     free_dead(effects);
   }
   void free_record(Record& record) noexcept override {
@@ -76,24 +77,24 @@ class ShardSubject {
  public:
   struct Setup {
     bool has_close = false;
+    bool blocks_in_close = false;
     bool has_sink = true;
     std::size_t event_capacity = 10'000;
     std::size_t most_in_flight = 10'000;
-    TokenBucket tokens = {};
-    TokenBucket tokens_again = {};
+    TokenRate rate = {};
+    TokenRate rate_again = {};
   };
 
   ShardSubject() : ShardSubject(Setup{}) {}
   explicit ShardSubject(Setup setup)
       : core{new RecordingCore{ShardPolicy{.same_key = &same_int_key,
                                            .has_close = setup.has_close,
+                                           .blocks_in_close = setup.blocks_in_close,
                                            .has_sink = setup.has_sink,
                                            .scale = TickScale{ms},
-                                           .gap_threshold = s,
-                                           .event_capacity = setup.event_capacity,
-                                           .tokens = setup.tokens,
-                                           .tokens_again = setup.tokens_again},
-                               1, setup.most_in_flight, core_destroyed}},
+                                           .gap_threshold = s},
+                               1, core_destroyed, setup.most_in_flight, setup.event_capacity, setup.rate,
+                               setup.rate_again}},
         shard{core->shard(0)} {}
 
   ~ShardSubject() {

@@ -24,7 +24,8 @@ struct Heartbeat : KeyedRecord<int> {
 };
 
 BOOST_AUTO_TEST_CASE(a_state_keeps_its_record_and_makes_it_busy_while_it_is_told) {
-  News news{true, 4};
+  EventRoom room{4};
+  News news{true, room};
   Heartbeat heartbeat;
   BOOST_TEST(news.empty());
   BOOST_TEST(news.push(heartbeat, started, 5));
@@ -45,7 +46,8 @@ BOOST_AUTO_TEST_CASE(a_state_keeps_its_record_and_makes_it_busy_while_it_is_told
 }
 
 BOOST_AUTO_TEST_CASE(states_are_dropped_when_there_is_no_room_and_ends_are_not) {
-  News news{true, 1};
+  EventRoom room{1};
+  News news{true, room};
   Heartbeat first;
   Heartbeat second;
   BOOST_TEST(news.push(first, started, 0));
@@ -64,7 +66,8 @@ BOOST_AUTO_TEST_CASE(states_are_dropped_when_there_is_no_room_and_ends_are_not) 
 }
 
 BOOST_AUTO_TEST_CASE(an_end_overtakes_the_states_of_others_and_never_its_own) {
-  News news{true, 4};
+  EventRoom room{4};
+  News news{true, room};
   Heartbeat other;
   Heartbeat ended;
   (void)news.push(other, started, 0);
@@ -81,7 +84,8 @@ BOOST_AUTO_TEST_CASE(an_end_overtakes_the_states_of_others_and_never_its_own) {
 }
 
 BOOST_AUTO_TEST_CASE(what_was_discarded_is_not_told) {
-  News news{true, 4};
+  EventRoom room{4};
+  News news{true, room};
   Heartbeat heartbeat;
   (void)news.push(heartbeat, started, 0);
 
@@ -94,7 +98,8 @@ BOOST_AUTO_TEST_CASE(what_was_discarded_is_not_told) {
 }
 
 BOOST_AUTO_TEST_CASE(a_token_is_given_out_once_with_a_busy_record) {
-  News news{true, 4};
+  EventRoom room{4};
+  News news{true, room};
   Heartbeat heartbeat;
   news.push_token(heartbeat);
   BOOST_TEST(bool{heartbeat.is_to_be_fired});
@@ -109,7 +114,8 @@ BOOST_AUTO_TEST_CASE(a_token_is_given_out_once_with_a_busy_record) {
 }
 
 BOOST_AUTO_TEST_CASE(too_many_untold_ends_are_a_backlog_until_they_were_told) {
-  News news{true, 2};
+  EventRoom room{2};
+  News news{true, room};
   news.expect_end();
   BOOST_TEST(!news.has_backlog());
   news.expect_end();
@@ -121,13 +127,30 @@ BOOST_AUTO_TEST_CASE(too_many_untold_ends_are_a_backlog_until_they_were_told) {
 }
 
 BOOST_AUTO_TEST_CASE(without_a_sink_nothing_piles_up) {
-  News news{false, 1};
+  EventRoom room{1};
+  News news{false, room};
   BOOST_TEST(!news.has_sink());
 
   news.expect_end();
   news.expect_end();
 
   BOOST_TEST(!news.has_backlog());
+  BOOST_TEST(!room.has_backlog());
+}
+
+BOOST_AUTO_TEST_CASE(ends_of_all_shards_fill_one_room) {
+  EventRoom room{2};
+  News some{true, room};
+  News others{true, room};
+  some.expect_end();
+  BOOST_TEST(!some.has_backlog());
+
+  others.expect_end();
+
+  BOOST_TEST(some.has_backlog());
+  BOOST_TEST(others.has_backlog());
+  others.told_end();
+  BOOST_TEST(!some.has_backlog());
 }
 
 BOOST_AUTO_TEST_SUITE_END()

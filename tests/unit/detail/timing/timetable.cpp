@@ -47,7 +47,7 @@ struct Subject {
     return up;
   }
 
-  Timetable timetable{TickScale{ms}, s, 0};
+  Timetable timetable{TickScale{ms}, 0};
   std::array<WheelHook, 64> hooks;
 };
 

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: BSL-1.0
+// What a shortage is told as: whoever waits longer than a tick for a limit of the registry is counted, one of them
+// says so as soon as it is known (K10), and who waits in vain ends with the limit's name. Read next: turning.hpp,
+// claiming.hpp.
+#pragma once
+
+#include <cstdint>
+#include <system_error>
+
+#include <heartbeat/detail/shard/performing.hpp>
+#include <heartbeat/error.hpp>
+
+namespace heartbeat::detail {
+
+/// REQUIRES, for all of it: under the shard's lock, in a shortage.
+class Waiting {
+ public:
+  explicit Waiting(const Hold& hold) noexcept : hold_{hold} {}
+
+  /// What is short.
+  [[nodiscard]] static std::error_code limit_of(const ShardParts& parts) noexcept {
+    if (parts.departures.held_up() == Limit::rate) return make_error_code(errc::send_rate_reached);
+    return make_error_code(parts.policy.calls_limit);
+  }
+
+  /// One that waits says so, unless that was said.
+  void tell_shortage() const noexcept {
+    Departures& departures = hold_.parts.departures;
+    if (departures.wait_of(instant_never, hold_.now) <= hold_.parts.policy.scale.nanoseconds()) return;
+    if (WheelHook* const first = departures.first(); first != nullptr) tell(static_cast<Record&>(*first));
+  }
+
+  /// It is sent, that much too late.
+  void is_over(Record& record, std::int64_t lateness) const noexcept {
+    if (hold_.parts.departures.wait_of(lateness, hold_.now) <= hold_.parts.policy.scale.nanoseconds()) return;
+    ++hold_.parts.counters.starved;
+    tell(record);
+  }
+
+  /// It is not sent: its validity is over, or will be before an answer can come.
+  [[gnu::cold, gnu::noinline]] void in_vain(Record& record) const noexcept {
+    ++hold_.parts.counters.starved;
+    tell(record);
+    Performing{hold_}.note_error(record, limit_of(hold_.parts), {});
+  }
+
+ private:
+  void tell(Record& record) const noexcept {
+    if (hold_.parts.departures.is_first_told()) Performing{hold_}.tell(record, mask_of(EventKind::overloaded));
+  }
+
+  const Hold& hold_;
+};
+
+}  // namespace heartbeat::detail
