@@ -276,6 +276,8 @@ inline Model::Standing Model::standing(int id, bool inside, Time now) const {
     // What was claimed in the same slice is on its way, and only the library knows it yet.
     if (inside && on_its_way == Sure::no && close.may_be_open()) on_its_way = Sure::unsure;
     if (inside && in_doubt == Sure::no && close.may_be_open()) in_doubt = Sure::unsure;
+    // While it blocks it may still be executed, however long ago its session was given up.
+    if (in_doubt == Sure::no && !close.calls.empty() && is_calling(*life)) in_doubt = Sure::unsure;
     if (life->is_close_unsure) on_its_way = in_doubt = Sure::unsure;
     const auto add = [](Sure& all, Sure one) { all = all == Sure::yes || one == Sure::no ? all : one; };
     add(standing.is_on_its_way, on_its_way);
