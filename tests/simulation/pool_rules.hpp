@@ -46,7 +46,7 @@ inline void Model::judge_nobody_inside(std::string_view text, Time now) {
 }
 
 inline void Model::note_full() {
-  was_full_ = was_full_ || on_stacks_.size() >= plan_.most_calling() || again_calling() >= most_again_calling();
+  was_full_ = was_full_ || !has_free_thread(true);
 }
 
 inline bool Model::is_calling(const Life& life) const {
@@ -65,9 +65,9 @@ inline bool Model::is_held_for_call(const Life& life) const {
 inline bool Model::has_free_thread(bool is_repeat) const {
   const std::size_t most = std::min(plan_.most_calling(), plan_.registry.max_in_flight);
   if (on_stacks_.size() >= most) return false;
-  const auto again =
-      std::count_if(on_stacks_.begin(), on_stacks_.end(), [](const OnStack& call) { return call.may_be_again; });
-  return !is_repeat || !repeats_leave_room || static_cast<std::size_t>(again) < std::max<std::size_t>(1, most / 2);
+  const auto again = static_cast<std::size_t>(
+      std::count_if(on_stacks_.begin(), on_stacks_.end(), [](const OnStack& call) { return call.may_be_again; }));
+  return !is_repeat || !repeats_leave_room || again < std::max<std::size_t>(1, most / 2);
 }
 
 // To be asked before a beat is told as sent: nothing but the pool can have kept it waiting.
