@@ -471,6 +471,11 @@ inline void Model::told(const SessionKey& key, std::uint64_t generation, EventKi
 inline void Model::look(Life& one, const View& view, Time now) {
   if (one.generation == 0) return;
   const std::size_t before = one.acknowledged;
+  // Held behind a call, and what was granted is over: it may wait anew for its first acknowledgement.
+  const bool was_held = plan_.form == BeatForm::blocking && one.beats.empty();
+  if (was_held && !view.ended && !view.valid_until && one.valid_until && now >= *one.valid_until) {
+    one.valid_until.reset();
+  }
   if (std::exchange(one.is_grant_unsure, false) && !view.ended && !view.valid_until) one.valid_until.reset();
   one.look(view, now);
   note_acknowledged(one, before);
