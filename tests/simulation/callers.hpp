@@ -96,6 +96,8 @@ inline void World::start_one(int id, bool is_recipe) {
   if (is_recipe) options.granted_at = clock_.now();
   if (!is_recipe && dice_.chance(0.3)) options.if_running = IfRunning::replace;
   Life* const running = model_.running(id);
+  // It may have ended, with nobody who could have told or seen it yet.
+  if (running != nullptr && handle_of(running->key.owner) == nullptr && model_.news_waits_for_calls()) return;
   Life& life = begin(options, id);
   if (plan_.has_parents && dice_.chance(0.8)) {
     life.parent = static_cast<int>(dice_.below(parents_.size()));
@@ -173,12 +175,13 @@ inline Duration World::some_grace() {
 inline bool World::wait_for_close_by_key(int id) {
   const Duration grace = some_grace();
   trace("wait for the close of " + std::to_string(id));
+  const Life* const waited_for = model_.last_closing(id);
   ++waiting_;
   const bool is_closed = subject_->wait_for_close(id, grace);
   --waiting_;
   trace(is_closed ? "it is closed" : "it is not closed");
   look_at_all();
-  model_.waited(id, is_closed, now());
+  if (model_.last_closing(id) == waited_for) model_.waited(id, is_closed, now());
   return is_closed;
 }
 
@@ -418,6 +421,7 @@ inline void World::destroy() {
   if (depth_ == 0) destroys_in_callback_ = true;  // its ends are told inside its destructor
   subject_.reset();
   if (depth_ > 0) return;
+  model_.was_destroyed(now());
   destroys_in_callback_ = false;
   if (is_first) model_.was_shut_down(false, has_time_for_closes(grace), now());
 }

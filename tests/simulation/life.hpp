@@ -62,6 +62,7 @@ struct Life : model::Life {
   std::optional<EventKind> last_word;        // of those that say how it stands
   bool was_stuck = false;       // since the last acknowledgement: too many calls were abandoned for another one
   std::optional<Time> gap_end;  // of the gap in which its validity ended
+  Time call_returned{};         // the last blocking one of its key
   std::optional<Time> phase;    // a moment at which a regular beat was sent on time
 
   [[nodiscard]] Span interval() const { return pace.interval(); }

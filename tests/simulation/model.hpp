@@ -72,6 +72,8 @@ class Model final : public model::Observer {
   void shut_down(bool inside, Time waits_until, Time now);
   /// It has returned, and whether it had time for whatever was left.
   void was_shut_down(bool said_true, bool had_time, Time now);
+  /// Outside of its callbacks.
+  void was_destroyed(Time now) { judge_nobody_inside("the registry is destroyed, and a call is on a stack", now); }
   /// Another shutdown has returned, also inside the first one: what was on its way is given up.
   void gave_up_closes();
   /// A wait for the close of the key's last heartbeat has returned.
@@ -92,6 +94,13 @@ class Model final : public model::Observer {
     life(key).close.answered(call, now, is_confirmed);
   }
   void beat_cancelled(const SessionKey& key, std::size_t beat, Time now);
+  /// A call is on the stack of a thread of the pool (pool_rules.hpp), after it was told as sent.
+  void call_begins(const SessionKey& key, bool is_close, Time now);
+  void call_returns(const SessionKey& key, Time now);
+  /// The only thread of a pool may be in a call; after a shutdown, whoever returns last from one tells the ends.
+  [[nodiscard]] bool news_waits_for_calls() const {
+    return !on_stacks_.empty() && (plan_.places == 1 || is_shut_down_);
+  }
   /// The server executes a close, which finds the session of that heartbeat. True if nobody can be blamed for that.
   bool close_hits(const SessionKey& closer, std::size_t call, int owner, Time now);
   void told(const SessionKey& key, std::uint64_t generation, EventKind kind, EndReason reason, bool close_follows,
@@ -103,6 +112,11 @@ class Model final : public model::Observer {
   [[nodiscard]] Life& life(const SessionKey& key) { return lives_[static_cast<std::size_t>(key.owner)]; }
   [[nodiscard]] std::deque<Life>& lives() { return lives_; }
   [[nodiscard]] Life* running(int id);
+  /// The last one of the session that wanted a close; null if none did.
+  [[nodiscard]] const Life* last_closing(int id) const {
+    const auto found = closing_.find(id);
+    return found == closing_.end() ? nullptr : found->second.back();
+  }
   [[nodiscard]] model::Counted counted() const;
   [[nodiscard]] model::CountedCloses counted_closes() const;
 
@@ -111,6 +125,9 @@ class Model final : public model::Observer {
   [[nodiscard]] bool has_failed(int group) const;
   [[nodiscard]] bool is_shut_down() const { return is_shut_down_; }
   [[nodiscard]] bool is_shutdown_over() const { return is_shutdown_over_; }
+  [[nodiscard]] bool has_tokens_for_all() const;
+  /// What is counted of beats that had to wait.
+  void judge_shortage(const Statistics& sums, Time now);
 
   /// Something is not as it must be. The first objection stays.
   void object(std::string_view guarantee, const model::Life* life, Time now, std::string_view text) override;
@@ -123,7 +140,7 @@ class Model final : public model::Observer {
   [[nodiscard]] Span tick() const { return Span{tick_}; }
 
   // `before`: how many of its beats there were up to the last acknowledged one.
-  static void note_acknowledged(Life& life, std::size_t before) {
+  void note_acknowledged(Life& life, std::size_t before) const {
     if (life.acknowledged == before) return;
     life.was_stuck = false;
     if (life.grid == model::Pace::Grid::unsure) life.is_pace_unsure = true;
@@ -132,10 +149,36 @@ class Model final : public model::Observer {
       life.phase.reset();
     }
     if (life.gap_end && *life.valid_until > *life.gap_end) life.gap_end.reset();
+    // Told less than was expected, it may have been over before we were back.
+    if (away_from_ < *life.valid_until && down(*life.valid_until) <= away_to_) life.gap_end = away_to_;
   }
 
   void wants_close(Life& life, EndReason reason, Time now);
   void begin_close(Life& life, Time now);
+
+  // pool_rules.hpp
+  void judge_nobody_inside(std::string_view text, Time now);
+  [[nodiscard]] std::size_t most_again_calling() const;
+  [[nodiscard]] std::size_t again_calling() const;
+  [[nodiscard]] bool is_calling(const Life& life) const;
+  [[nodiscard]] bool is_held_for_call(const Life& life) const;
+  [[nodiscard]] bool has_free_thread(bool is_repeat) const;
+  void note_full();
+  void note_shortage(const Life& life, Time now);
+
+  // limit_rules.hpp
+  struct InFlight {
+    std::size_t all = 0;
+    std::size_t again = 0;
+  };
+  void judge_rate(const Life& life, Time now);
+  void judge_tokens(const Life& life, Time now);
+  [[nodiscard]] InFlight in_flight(Time now) const;
+  [[nodiscard]] bool is_again(const Life& life, Time now) const;
+  [[nodiscard]] Time due_by(const Life& life) const;
+  [[nodiscard]] bool may_be_hopeless(const Life& life, Time now) const;
+  [[nodiscard]] bool has_place(bool is_repeat, Time now) const;
+  void judge_place(const Life& life, Time now);
 
   // rules.hpp
   void judge_in_flight(const Life& life, Time now);
@@ -149,9 +192,21 @@ class Model final : public model::Observer {
   [[nodiscard]] bool may_be_in_grace(const Life& life, Time now) const;
   [[nodiscard]] bool is_predictable(const Life& life) const;
 
+  struct OnStack {
+    SessionKey key;
+    bool is_again = false;      // a repeated attempt, or a close
+    bool may_be_again = false;  // the same, as far as anybody can tell
+  };
+
   const Plan& plan_;
   const std::int64_t tick_;
   std::deque<Life> lives_;
+  std::uint64_t waited_for_pool_ = 0;  // beats, and nothing else can have kept them
+  bool was_full_ = false;              // the pool, at some time
+  double tokens_ = 0;                  // left of the rate at that time
+  Time rated_at_{-1};
+  Time scarce_at_{0};                          // more than the rate was asked for
+  std::vector<OnStack> on_stacks_;             // calls that block
   std::map<int, std::vector<Life*>> closing_;  // by session: those that wanted a close
   Time away_from_{-1};
   Time away_to_{-1};
@@ -223,6 +278,8 @@ inline Model::Standing Model::standing(int id, bool inside, Time now) const {
     // What was claimed in the same slice is on its way, and only the library knows it yet.
     if (inside && on_its_way == Sure::no && close.may_be_open()) on_its_way = Sure::unsure;
     if (inside && in_doubt == Sure::no && close.may_be_open()) in_doubt = Sure::unsure;
+    // While it blocks it may still be executed, however long ago its session was given up.
+    if (in_doubt == Sure::no && !close.calls.empty() && is_calling(*life)) in_doubt = Sure::unsure;
     if (life->is_close_unsure) on_its_way = in_doubt = Sure::unsure;
     const auto add = [](Sure& all, Sure one) { all = all == Sure::yes || one == Sure::no ? all : one; };
     add(standing.is_on_its_way, on_its_way);
@@ -248,6 +305,7 @@ inline Life& Model::start(int id, const LifeOptions& options, Time now) {
 inline void Model::started(Life& life, std::uint64_t generation, const Standing& before, Time now) {
   life.generation = generation;
   life.is_doubted = before.is_in_doubt;
+  if (is_held_for_call(life)) life.may_fail = true;  // in vain, if that call never returns
   if (before.is_on_its_way == Close::Sure::yes) object("F15", &life, now, "started while a close is on its way");
   if (before.is_on_its_way == Close::Sure::unsure && life.is_doubted == Close::Sure::no) {
     life.is_doubted = Close::Sure::unsure;
@@ -286,6 +344,7 @@ inline void Model::shut_down(bool inside, Time waits_until, Time now) {
 }
 
 inline void Model::was_shut_down(bool said_true, bool had_time, Time now) {
+  if (said_true) judge_nobody_inside("a shutdown says that nobody is inside, and a call is", now);
   for (const auto& [id, lives] : closing_) {
     for (Life* life : lives) {
       Close& close = life->close;
@@ -333,6 +392,8 @@ inline std::size_t Model::sent(const SessionKey& key, Time now, Span timeout) {
   Life& one = life(key);
   if (is_shut_down_) object("G6", &one, now, "a beat after the registry was shut down");
   judge_phase(one, now);
+  judge_rate(one, now);
+  note_shortage(one, now);
   note_gap(one, now);
   const std::size_t beat =
       one.sends({.claimed = now, .timeout = timeout, .now = now, .is_prompt = !plan_.is_limited()});
@@ -350,6 +411,7 @@ inline void Model::answered(const SessionKey& key, std::size_t beat, Time now, c
 
 inline std::size_t Model::close_sent(const SessionKey& key, Time now, Span timeout, bool is_seen) {
   Life& one = life(key);
+  judge_rate(one, now);
   if (!is_seen && !one.ended) {  // its event will say for what reason
     one.is_closed_unseen = true;
     begin_close(one, now);
@@ -411,6 +473,11 @@ inline void Model::told(const SessionKey& key, std::uint64_t generation, EventKi
 inline void Model::look(Life& one, const View& view, Time now) {
   if (one.generation == 0) return;
   const std::size_t before = one.acknowledged;
+  // Held behind a call, and what was granted is over: it may wait anew for its first acknowledgement.
+  const bool was_held = plan_.form == BeatForm::blocking && one.beats.empty();
+  if (was_held && !view.ended && !view.valid_until && one.valid_until && now >= down(*one.valid_until)) {
+    one.valid_until.reset();
+  }
   if (std::exchange(one.is_grant_unsure, false) && !view.ended && !view.valid_until) one.valid_until.reset();
   one.look(view, now);
   note_acknowledged(one, before);
@@ -421,6 +488,7 @@ inline void Model::sees_end(model::Life& one, EndReason reason, Time now) {
   auto& life = static_cast<Life&>(one);
   if (life.group >= 0 && has_failed(life.group)) life.may_be_cancelled = true;
   if (reason == EndReason::stalled) judge_attempts(life, now);
+  if (reason == EndReason::stalled) judge_tokens(life, now);
   wants_close(life, reason, now);
 }
 
@@ -431,11 +499,15 @@ inline void Model::wants_close(Life& life, EndReason reason, Time now) {
 
 inline void Model::begin_close(Life& life, Time now) {
   if (life.close.is_wanted()) return;
-  life.close.begins(now, life.has_beat());
+  // A call that brings the end has not returned yet.
+  const bool is_inside = plan_.form == BeatForm::blocking && !life.beats.empty() && life.beats.back().decided == now;
+  life.close.begins(now, life.has_beat() || is_calling(life) || is_held_for_call(life) || is_inside);
   if (is_shut_down_) life.close.shutdown_begins(waits_until_, now);
   closing_[life.key.id].push_back(&life);
 }
 
 }  // namespace heartbeat::simulation
 
-#include "rules.hpp"  // IWYU pragma: export
+#include "limit_rules.hpp"  // IWYU pragma: export
+#include "pool_rules.hpp"   // IWYU pragma: export
+#include "rules.hpp"        // IWYU pragma: export

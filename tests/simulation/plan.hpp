@@ -9,6 +9,7 @@
 #include <cstdint>
 
 #include <heartbeat/options.hpp>
+#include <heartbeat/transport.hpp>
 
 #include "dice.hpp"
 
@@ -19,7 +20,8 @@ using namespace std::chrono_literals;  // NOLINT
 struct Plan {
   std::uint64_t seed = 0;
   RegistryOptions registry;
-  bool in_batches = false;  // the transport takes many keys in a call
+  BeatForm form = BeatForm::async;
+  std::size_t places = 1;   // of the pool that blocking calls have
   int keys = 1;             // callers fight for so many
   Span busy{};              // how long callers and faults go on
   Span pause_of_callers{};  // between two of their operations, about
@@ -35,6 +37,9 @@ struct Plan {
   double answered_twice = 0;
   double slow = 0;  // takes far longer than usual
   Span delay{};     // one way, about
+  // Of one that blocks.
+  double ignores_timeout = 0;
+  double ignores_token = 0;
 
   // Of the server.
   double fails = 0;           // answers with an error
@@ -66,9 +71,16 @@ struct Plan {
   bool is_never_calm = false;  // the end comes as soon as the callers rest
 
   /// A limit makes beats late that nothing else makes late.
-  [[nodiscard]] bool is_limited() const {
+  [[nodiscard]] bool is_limited() const { return is_limited_without_pool() || form == BeatForm::blocking; }
+  [[nodiscard]] bool is_limited_without_pool() const {
     return registry.max_in_flight < 1000 || registry.max_sends_per_second.has_value();
   }
+  /// Answers take time; else they come at once, or not at all.
+  [[nodiscard]] bool has_round_trips() const { return delay > Span{0} || slow > 0 || pauses_every > Span{0}; }
+  /// Calls may have to wait for others to be over.
+  [[nodiscard]] bool is_short_of_calls() const { return registry.max_in_flight < 1000 || form == BeatForm::blocking; }
+  /// Blocking calls at once: what tokens and events need is left.
+  [[nodiscard]] std::size_t most_calling() const { return places > 2 ? places - 2 : 1; }
 };
 
 // What callers and the end of the registry do about closes.
@@ -76,6 +88,39 @@ inline void draw_closes(Plan& plan, Dice& dice) {
   plan.follows_recipe = dice.chance(0.3) ? 0.7 : 0.1;
   static constexpr std::array<Span, 4> graces{2s, 2s, 20s, Span{0}};
   plan.registry.close_grace = Duration{graces[dice.below(graces.size())]};
+}
+
+// A transport whose calls block, on a pool that may be too small for them.
+inline void draw_pool(Plan& plan, Dice& dice) {
+  const auto some = [&] { return dice.chance(0.4) ? dice.chance(0.5) ? 0.1 : 0.5 : 0.0; };
+  plan.form = BeatForm::blocking;
+  plan.places = 1 + dice.below(6);
+  plan.slow_sink = 0;
+  plan.ignores_timeout = some();
+  plan.ignores_token = dice.chance(0.3) ? 1.0 : some();
+}
+
+// Limits that many shards share, where nothing else goes wrong that could hide what comes of them.
+inline void draw_limits(Plan& plan, Dice& dice) {
+  if (plan.registry.max_sends_per_second && dice.chance(0.5)) {
+    *plan.registry.max_sends_per_second *= static_cast<std::uint32_t>(1 + dice.below(10));
+  }
+  if (dice.chance(0.1)) {  // more than is asked for, by sessions that share some of many shards
+    plan.registry.max_sends_per_second = static_cast<std::uint32_t>(4 + dice.below(20));
+    plan.registry.shards = 4U << dice.below(3);
+    plan.keys = static_cast<int>(2 + dice.below(5));
+    plan.is_never_calm = plan.ends_early = false;
+    plan.throws = plan.drops = plan.request_lost = plan.answer_lost = plan.slow = plan.fails = 0;
+    plan.delay = plan.pauses_every = plan.is_away_every = Span{0};
+  }
+  if (dice.chance(0.1)) {  // answers take no time or never come, so that nothing but a place is waited for
+    plan.registry.max_in_flight = 1 + dice.below(4);
+    plan.registry.max_sends_per_second.reset();
+    plan.registry.shards = 1U << dice.below(4);
+    plan.delay = plan.pauses_every = Span{0};
+    plan.slow = 0;
+  }
+  if (dice.chance(0.25)) draw_pool(plan, dice);
 }
 
 // How the ttls that a server tells vary, and a threshold of gaps that is shorter than most ttls, or longer.
@@ -93,6 +138,12 @@ inline void draw_slowness(Plan& plan, Dice& dice) {
   plan.patience = dice.chance(0.3) ? dice.between(1s, 60s) : Span{0};
   plan.slow_sink = dice.chance(0.2) ? 0.1 : 0;
   if (plan.slow_sink > 0) plan.closes = false;  // nobody could tell when one was due
+}
+
+inline void draw_what_came_later(Plan& plan, Dice& dice) {
+  draw_told_ttls(plan, dice);
+  draw_slowness(plan, dice);
+  draw_limits(plan, dice);
 }
 
 [[nodiscard]] inline Plan make_plan(std::uint64_t seed) {
@@ -115,7 +166,7 @@ inline void draw_slowness(Plan& plan, Dice& dice) {
   plan.registry.shards = 1U << dice.below(3);
   if (flag(0.2)) plan.registry.max_in_flight = 1 + dice.below(4);
   if (flag(0.1)) plan.registry.max_sends_per_second = static_cast<std::uint32_t>(1 + dice.below(20));
-  plan.in_batches = flag();
+  plan.form = flag() ? BeatForm::batch : BeatForm::async;
   plan.keys = static_cast<int>(1 + dice.below(6));
   plan.busy = dice.between(10s, 90s);
   plan.pause_of_callers = dice.between(50ms, 3s);
@@ -150,8 +201,7 @@ inline void draw_slowness(Plan& plan, Dice& dice) {
   plan.close_fails = some();
   plan.close_twice = some();
   draw_closes(plan, dice);
-  draw_told_ttls(plan, dice);
-  draw_slowness(plan, dice);
+  draw_what_came_later(plan, dice);
   return plan;
 }
 

@@ -17,8 +17,8 @@ inline bool Model::is_predictable(const Life& life) const {
 inline void Model::judge_in_flight(const Life& life, Time now) {
   std::size_t count = 0;
   for (const Life& one : lives_) {
-    if (one.beats.empty()) continue;
-    if (one.ended && (!one.close.is_wanted() || one.close.has_made_way() || is_shut_down_)) continue;
+    if (one.beats.empty() || is_shut_down_) continue;
+    if (one.ended && (!one.close.is_wanted() || one.close.has_made_way())) continue;
     count += one.has_beat_in_flight(now) ? 1 : 0;
   }
   for (const auto& [id, lives] : closing_) {
@@ -84,6 +84,7 @@ inline void Model::judge_waiting(Life& life, Time now) {
   if (life.is_cancelled) object("G11", &life, now, "runs though its parent was cancelled");
   if (life.group >= 0 && has_failed(life.group))
     object("F25", &life, now, "runs though another of its group has failed");
+  judge_place(life, now);
   if (!is_predictable(life)) return;
   Time latest{};
   if (life.beats.empty()) {
@@ -144,23 +145,29 @@ inline void Model::judge_attempts(const Life& life, Time now) {
 }
 
 inline void Model::settle(Time now) {
+  if (plan_.registry.max_sends_per_second && !has_tokens_for_all()) scarce_at_ = now;
   for (Life& life : lives_) {
     if (life.generation == 0) continue;
     if (is_sink_asleep_) {
       if (!life.ended) note_timeout(life, now);
       continue;
     }
-    if (!life.ended) judge_waiting(life, now);
-    if (!life.ended) judge_last_word(life, now);
-    life.judge_rest(true, now);
+    if (!news_waits_for_calls()) {
+      if (!life.ended) judge_waiting(life, now);
+      if (!life.ended) judge_last_word(life, now);
+      life.judge_rest(true, now);
+    }
     if (!life.close.is_wanted()) continue;
-    const bool is_prompt = !plan_.is_limited() && !life.is_close_unsure;
-    life.close.judge_rest(&life,
-                          {.is_beat_in_flight = life.has_beat() && now <= up(life.beats.back().deadline),
-                           .is_prompt = is_prompt,
-                           .is_stuck = life.unanswered() > life.options.attempts,
-                           .away_to = away_to_},
-                          now);
+    const bool has_no_limit = !plan_.is_limited() ||
+                              (!plan_.registry.max_sends_per_second && !is_held_for_call(life) && has_place(true, now));
+    const bool is_prompt = has_no_limit && !life.is_close_unsure;
+    life.close.judge_rest(
+        &life,
+        {.is_beat_in_flight = is_calling(life) || (life.has_beat() && now <= up(life.beats.back().deadline)),
+         .is_prompt = is_prompt,
+         .is_stuck = life.unanswered() > life.options.attempts || is_calling(life) || !has_no_limit,
+         .away_to = away_to_},
+        now);
   }
 }
 

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: BSL-1.0
 // A whole world in virtual time: a registry, its callers, a network and a server, all moved by one seed. The world
 // makes things happen and tells the model; the model objects. Read next: network.hpp, what happens to a call;
-// callers.hpp, what callers do; simulate.cpp, which runs many worlds.
+// blocking.hpp, to one that blocks; callers.hpp, what callers do; simulate.cpp, which runs many worlds.
 //
 //    busy   callers call, calls go wrong, the server forgets, the client is away
 //    calm   nothing goes wrong and nobody calls: every heartbeat must come to be valid, or have ended
 //    end    the registry is shut down or destroyed, perhaps inside a callback; what was never answered is answered now
 #pragma once
 
+#include "waiting.hpp"
+
+// The threading is chosen; what follows uses it.
 #include <deque>
 #include <functional>
 #include <map>
@@ -23,6 +26,7 @@
 #include <heartbeat/testing/manual_clock.hpp>
 #include <heartbeat/testing/manual_executor.hpp>
 
+#include "../model/lock_step_pool.hpp"
 #include "model.hpp"
 
 template <>
@@ -76,12 +80,12 @@ class Subject {
   virtual void stop_group() = 0;
 };
 
-class World {
+class World final : private Waiting {
  public:
   explicit World(const Plan& plan, std::ostream* trace = nullptr);
   World(const World&) = delete;
   World& operator=(const World&) = delete;
-  ~World();
+  ~World() override;
 
   /// Runs it all; empty, or what the model objected to.
   std::string run();
@@ -90,6 +94,9 @@ class World {
   void on_beat(const SessionKey& key, const BeatContext& context, BeatCompletion completion);
   void on_batch(std::span<BeatRequest<SessionKey>> requests);
   void on_close(const SessionKey& key, const BeatContext& context, CloseCompletion completion);
+  // --- one that blocks (blocking.hpp)
+  BeatResult on_blocking_beat(const SessionKey& key, const BeatContext& context);
+  std::error_code on_blocking_close(const SessionKey& key, const BeatContext& context);
   // --- the sink
   void on_event(const WorldEvent& event);
 
@@ -106,6 +113,8 @@ class World {
     std::optional<BeatCompletion> beat;
     std::optional<CloseCompletion> close;
     std::optional<std::stop_callback<std::function<void()>>> when_cancelled;
+    model::LockStepPool::Place* parked = nullptr;  // of one that blocks: where, until there is a result
+    BeatResult result = BeatResult::failed(std::make_error_code(std::errc::timed_out));
   };
   // What a caller holds of one heartbeat.
   struct Held {
@@ -147,6 +156,15 @@ class World {
   [[nodiscard]] bool goes_wrong(double chance) { return !is_calm_ && dice_.chance(chance); }
   void inside_callback(const char* what);
   void sleep_in_sink();
+
+  // --- blocking.hpp
+  bool wait(std::optional<Span> limit, const std::function<bool()>& done) override;
+  std::size_t enter(const SessionKey& key, bool is_close);
+  BeatResult stay(std::size_t call, const BeatContext& context, const char* what);
+  void travel(std::size_t call, Span timeout);
+  void arrive_at_blocked(std::size_t call);
+  void come_back(std::size_t call, BeatResult result);
+  bool bring_one_back();
 
   // --- callers.hpp
   void do_something();
@@ -207,32 +225,44 @@ class World {
   bool is_calm_ = false;
   bool is_over_ = false;  // the registry is gone
   bool destroys_in_callback_ = false;
-  int depth_ = 0;                     // callbacks on the stack
-  bool is_sink_asleep_ = false;       // time passes on its stack
+  bool is_sink_asleep_ = false;               // time passes on its stack
+  static inline thread_local int depth_ = 0;  // callbacks on the stack
+  model::LockStepPool pool_;
   std::unique_ptr<Subject> subject_;  // last: dies first
 };
 
-template <bool InBatches>
+template <BeatForm form>
 struct Wire {
   World* world;
-  void async_beat(const SessionKey& key, const BeatContext& context, BeatCompletion completion) requires(!InBatches) {
+  void async_beat(const SessionKey& key, const BeatContext& context,
+                  BeatCompletion completion) requires(form == BeatForm::async) {
     world->on_beat(key, context, std::move(completion));
   }
-  void async_beat_batch(std::span<BeatRequest<SessionKey>> requests) requires InBatches { world->on_batch(requests); }
+  void async_beat_batch(std::span<BeatRequest<SessionKey>> requests) requires(form == BeatForm::batch) {
+    world->on_batch(requests);
+  }
   void async_close(const SessionKey& key, const BeatContext& context, CloseCompletion completion) {
     world->on_close(key, context, std::move(completion));
   }
 };
 
-template <bool InBatches>
+template <>
+struct Wire<BeatForm::blocking> {
+  World* world;
+  BeatResult beat(const SessionKey& key, const BeatContext& context) { return world->on_blocking_beat(key, context); }
+  std::error_code close(const SessionKey& key, const BeatContext& context) {
+    return world->on_blocking_close(key, context);
+  }
+};
+
+template <BeatForm form, class Executor>
 class SubjectWith final : public Subject {
  public:
-  using Registry = HeartbeatRegistry<SessionKey, Wire<InBatches>, testing::ManualClock, WorldExecutor>;
+  using Registry = HeartbeatRegistry<SessionKey, Wire<form>, testing::ManualClock, Executor>;
 
-  SubjectWith(World& world, const testing::ManualClock& clock, const WorldExecutor& executor,
-              const RegistryOptions& options)
-      : registry_{Wire<InBatches>{&world}, clock, executor,
-                  [&world](const WorldEvent& event) { world.on_event(event); }, options} {}
+  SubjectWith(World& world, const testing::ManualClock& clock, const Executor& executor, const RegistryOptions& options)
+      : registry_{Wire<form>{&world}, clock, executor, [&world](const WorldEvent& event) { world.on_event(event); },
+                  options} {}
 
   Handle start(SessionKey key, const LifeOptions& options, std::error_code& error) override {
     return registry_.start(key, options, error);
@@ -263,16 +293,29 @@ class SubjectWith final : public Subject {
 };
 
 inline World::World(const Plan& plan, std::ostream* trace)
-    : plan_{plan}, trace_{trace}, dice_{plan.seed ^ 0x5DEECE66DU}, executor_{*this, clock_, plan.seed} {
-  if (plan_.in_batches) {
-    subject_ = std::make_unique<SubjectWith<true>>(*this, clock_, executor_, plan_.registry);
-  } else {
-    subject_ = std::make_unique<SubjectWith<false>>(*this, clock_, executor_, plan_.registry);
+    : plan_{plan},
+      trace_{trace},
+      dice_{plan.seed ^ 0x5DEECE66DU},
+      executor_{*this, clock_, plan.seed},
+      pool_{executor_, plan.places} {
+  const auto make = [&]<BeatForm form>(const auto& executor) {
+    using Executor = std::remove_cvref_t<decltype(executor)>;
+    subject_ = std::make_unique<SubjectWith<form, Executor>>(*this, clock_, executor, plan_.registry);
+  };
+  switch (plan_.form) {
+    case BeatForm::batch: make.template operator()<BeatForm::batch>(executor_); break;
+    case BeatForm::async: make.template operator()<BeatForm::async>(executor_); break;
+    case BeatForm::blocking:
+      make.template operator()<BeatForm::blocking>(model::WithPool<WorldExecutor>{executor_, pool_});
+      break;
   }
 }
 
 inline World::~World() {
+  is_calm_ = true;
   subject_.reset();
+  while (bring_one_back()) {
+  }
   held_.clear();
   calls_.clear();
 }
@@ -287,6 +330,7 @@ inline void World::trace(const std::string& text) {
 
 template <class Done>
 inline void World::run_until(Time end, Done done) {
+  look_at_all();  // whoever waits here may have brought ends about
   while (!has_objection()) {
     if (done()) return;
     if (executor_.run_one()) {
@@ -295,7 +339,7 @@ inline void World::run_until(Time end, Done done) {
       continue;
     }
     model_.settle(now());
-    if (!is_over_ && !is_sink_asleep_) check_sums();
+    if (!is_over_ && !is_sink_asleep_ && !model_.news_waits_for_calls()) check_sums();
     const auto next = executor_.next_wake();
     if (!next || next->time_since_epoch() > end) break;
     Time then = next->time_since_epoch();
@@ -351,6 +395,7 @@ inline void World::check_sums() {
   const auto object = [&](const char* what) { model_.object("sums", nullptr, now(), what); };
   model::judge_sums(sums, model_.counted(), object);
   model::judge_closes(sums, model_.counted_closes(), model_.is_shutdown_over() && depth_ == 0, object);
+  model_.judge_shortage(sums, now());
   if (sums.running != subject_->size()) object("running is not size()");
 }
 
@@ -391,7 +436,7 @@ inline std::string World::run() {
 
 // Nothing has gone wrong for long: whoever runs is valid.
 inline void World::check_calm() {
-  if (is_over_ || plan_.registry.max_sends_per_second) return;
+  if (is_over_ || (plan_.registry.max_sends_per_second && !model_.has_tokens_for_all())) return;
   for (const int owner : unfinished_) {
     const Life& life = model_.life({0, owner});
     if (life.ended || life.is_gated() || life.is_stuck()) continue;
@@ -412,6 +457,8 @@ inline void World::end() {
     if (!is_over_) destroy();
   }
   executor_.run_ready();
+  while (bring_one_back())
+    executor_.run_ready();
   look_at_all();
   for (std::size_t call = 0; call < calls_.size() && !has_objection(); ++call) {
     if (dice_.chance(0.5)) answer(call, BeatResult::acknowledged(), false);
@@ -427,5 +474,6 @@ inline void World::end() {
 
 }  // namespace heartbeat::simulation
 
-#include "callers.hpp"  // IWYU pragma: export
-#include "network.hpp"  // IWYU pragma: export
+#include "blocking.hpp"  // IWYU pragma: export
+#include "callers.hpp"   // IWYU pragma: export
+#include "network.hpp"   // IWYU pragma: export

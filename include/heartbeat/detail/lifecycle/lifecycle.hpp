@@ -49,17 +49,19 @@ class Lifecycle : public Standing {
   [[nodiscard]] Action start(const Moment& moment, const BeatRules& rules, std::optional<Instant> granted, bool hold,
                              Random& random) noexcept;
 
-  /// It is held, and its patience with a first acknowledgement counts from now; it is not granted anything.
+  /// It is held, and its patience with a first acknowledgement begins anew: now, or when what it was granted is over.
   void begin_patience(const Moment& moment, const BeatRules& rules) noexcept {
-    validity_.expect(add(moment.now, rules.ttl - rules.margin));
+    grace_ = validity_.is_confirmed() && !validity_.is_over(moment.scale, moment.now);
+    if (!grace_) validity_.expect(add(moment.now, rules.ttl - rules.margin));
   }
 
   /// What it was held for is over: its first beat is drawn as at a start.
   void release_hold(const Moment& moment, const BeatRules& rules, Random& random) noexcept;
 
-  /// The tick until which it may be held, and all its attempts still fit.
+  /// The tick until which it may be held, and all its attempts still fit; or at which its patience begins.
   [[nodiscard]] Tick held_until(const Moment& moment, const BeatRules& rules) const noexcept {
-    return moment.scale.down(validity_.limit() - Attempts::room(rules, moment.scale.nanoseconds()));
+    const std::int64_t room = grace_ ? 0 : Attempts::room(rules, moment.scale.nanoseconds());
+    return moment.scale.down(validity_.limit() - room);
   }
 
   /// What was granted may have been closed meanwhile: it is valid from its first acknowledgement alone.

@@ -29,6 +29,7 @@ inline void Lifecycle::release_hold(const Moment& moment, const BeatRules& rules
   if (state_ != State::held) return;
   schedule_.begin(rules, moment.now, validity_.limit(), random);
   state_ = State::waiting;
+  grace_ = false;
 }
 
 inline Action Lifecycle::due(const Moment& moment, const BeatRules& rules, const CurrentBeat& beat,

@@ -103,8 +103,9 @@ class Turning {
   // Its attempts would not fit any more. After a gap its patience begins anew: the call was away as long as we were.
   void give_up_behind_call(Record& record) const noexcept {
     const std::int64_t own = record.life.own_gap(record.rules->rules, hold_.parts.policy.scale.nanoseconds());
-    if (hold_.moment().is_gap(own)) {
-      if (!hold_.parts.is_counted) count_gap();
+    const bool is_gap = hold_.moment().is_gap(own);
+    if (is_gap || record.life.in_grace()) {
+      if (is_gap && !hold_.parts.is_counted) count_gap();
       record.life.begin_patience(hold_.moment(), record.rules->rules);
       return Succession{hold_}.wait_for_call(record);
     }
