@@ -70,7 +70,7 @@ inline bool Model::has_free_thread(bool is_repeat) const {
 
 // To be asked before a beat is told as sent: nothing but the pool can have kept it waiting.
 inline void Model::note_shortage(const Life& life, Time now) {
-  if (plan_.form != BeatForm::blocking || plan_.places < 2 || plan_.is_limited_without_pool() || life.ended) return;
+  if (plan_.form != BeatForm::blocking || plan_.is_limited_without_pool() || life.ended) return;
   const Time due = due_by(life);
   if (due == Time::max() || away_to_ >= life.started || now <= due + tick()) return;
   ++waited_for_pool_;

@@ -45,7 +45,11 @@ class Lanes {
       lane = idle_;
       if (lane != nullptr) idle_ = lane->next_idle;
     }
-    if (lane != nullptr) post(*lane);
+    if (lane != nullptr) {
+      post(*lane);
+    } else if constexpr (calls_here) {
+      note_wanted(engine_.now());
+    }
   }
 
  private:
@@ -82,13 +86,13 @@ class Lanes {
     Shard& home = engine_.shard(0);
     if (home.gate().enter()) {
       bool is_idle = false;
-      Instant since = had_no_thread_since(lane);
+      const Instant posted = had_no_thread_since(lane);
       for (int tasks = 0; !is_idle && tasks < tasks_at_once;) {
-        const std::uint64_t seen = signals();
-        if (run_one_task(std::exchange(since, instant_never))) {
+        const Wish wish = look();
+        if (run_one_task(std::min(posted, wish.since))) {
           ++tasks;
         } else {
-          is_idle = rests(lane, seen);
+          is_idle = rests(lane, wish.signals);
         }
       }
       if (!is_idle) post(lane);
@@ -97,6 +101,7 @@ class Lanes {
     home.unpin();  // may free us
   }
 
+  // `since`: calls had to wait for a lane.
   [[nodiscard]] bool run_one_task(Instant since) noexcept {
     auto& parts = engine_.parts();
     return parts.teller.fire_token() || parts.teller.tell_event() || parts.caller.call_blocking(since);
@@ -112,9 +117,19 @@ class Lanes {
     return instant_never;
   }
 
-  [[nodiscard]] std::uint64_t signals() noexcept HEARTBEAT_EXCLUDES(mutex_) {
+  struct Wish {
+    std::uint64_t signals;  // so far
+    Instant since;          // all lanes are at work, though one was wanted; never, if that is not so
+  };
+  // A lane begins to look.
+  [[nodiscard]] Wish look() noexcept HEARTBEAT_EXCLUDES(mutex_) {
     const MutexLock lock{mutex_};
-    return signals_;
+    return {signals_, wanted_since_};
+  }
+  // No lane was at rest, and none has come to it meanwhile.
+  void note_wanted(Instant now) noexcept HEARTBEAT_EXCLUDES(mutex_) {
+    const MutexLock lock{mutex_};
+    if (idle_ == nullptr) wanted_since_ = std::min(wanted_since_, now);
   }
 
   // Only if nothing was wanted since it began to look: no signal is lost between its look and its rest.
@@ -122,6 +137,7 @@ class Lanes {
     const MutexLock lock{mutex_};
     if (signals_ != seen) return false;
     lane.next_idle = std::exchange(idle_, &lane);
+    wanted_since_ = instant_never;
     return true;
   }
 
@@ -129,7 +145,8 @@ class Lanes {
   std::vector<std::unique_ptr<Lane>> lanes_;  // constant once made
   Mutex mutex_;
   Lane* idle_ HEARTBEAT_GUARDED_BY(mutex_) = nullptr;
-  std::uint64_t signals_ HEARTBEAT_GUARDED_BY(mutex_) = 0;  // how often a lane was wanted
+  std::uint64_t signals_ HEARTBEAT_GUARDED_BY(mutex_) = 0;             // how often a lane was wanted
+  Instant wanted_since_ HEARTBEAT_GUARDED_BY(mutex_) = instant_never;  // and all were at work, and still are
 };
 
 }  // namespace heartbeat::detail
