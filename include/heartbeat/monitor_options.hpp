@@ -34,9 +34,8 @@ struct MonitorOptions {
   /// is looked at this long (at most half its allowance) before it may expire. Greater than zero.
   Duration gap_threshold = std::chrono::seconds{1};
 
-  /// How many expiries may wait to be told, or swept. None beyond it is dropped: `watch` fails with
-  /// `errc::event_backlog` instead. Each shard has an equal part of it, rounded up, and refuses its keys when that is
-  /// used up. 1 to 1,000,000,000.
+  /// How many expiries may wait to be told, or swept, over all shards. None beyond it is dropped: `watch` fails with
+  /// `errc::event_backlog` instead. 1 to 1,000,000,000.
   std::size_t event_capacity = 65'536;
 
   /// The resolution of time: expiry is rounded up to it. 1 us to 1 s.

@@ -240,6 +240,21 @@ BOOST_AUTO_TEST_CASE(while_too_many_expiries_wait_no_key_is_taken) {
   BOOST_TEST(without_sink.watch(3, 1s) != 0u);
 }
 
+BOOST_AUTO_TEST_CASE(that_many_may_wait_whatever_the_shards) {
+  ManualClock clock;
+  ManualExecutor executor{clock};
+  Monitor without_sink{clock, executor, {}, {.event_capacity = 100, .shards = 16}};
+  for (int key = 0; key < 99; ++key)
+    without_sink.watch(key, 1s);
+  executor.run_for(1s);
+
+  for (int key = 100; key < 140; ++key)
+    BOOST_TEST(without_sink.watch(key, 1s) != 0u);
+  executor.run_for(1s);
+
+  BOOST_CHECK(refusal(without_sink, 200, {}) == errc::event_backlog);
+}
+
 // --- generations
 
 BOOST_AUTO_TEST_CASE(a_forgotten_key_is_not_told) {

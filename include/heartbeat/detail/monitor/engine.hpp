@@ -43,13 +43,13 @@ class MonitorEngine final : public MonitorLifetime {
 
   MonitorEngine(C clock, E executor, const D& detector, Sink sink, const MonitorOptions& options)
       : policies_{std::in_place, std::move(clock), std::move(executor), std::move(sink)},
+        room_{options.event_capacity},
         teller_{*this, *policies_, shards_} {
     const std::size_t count = options.shards ? *options.shards : default_shards();
     const typename Shard::Policy policy{.scale = TickScale{options.tick.count()},
-                                        .gap_threshold = options.gap_threshold.count(),
-                                        .capacity = (options.event_capacity + count - 1) / count};
+                                        .gap_threshold = options.gap_threshold.count()};
     for (std::size_t i = 0; i < count; ++i) {
-      shards_.push_back(std::make_unique<Shard>(detector, policy, now(), i, count));
+      shards_.push_back(std::make_unique<Shard>(detector, policy, room_, now(), i, count));
       turns_.push_back(std::make_unique<Turn>(*this, *shards_.back()));
     }
   }
@@ -117,6 +117,7 @@ class MonitorEngine final : public MonitorLifetime {
   void destroy_policies() noexcept override;
 
   std::optional<MonitorPolicies<Key, C, E>> policies_;  // destroyed once quiet and released
+  EventRoom room_;                                      // for what waits to be reported
   std::vector<std::unique_ptr<Shard>> shards_;          // constant once made
   std::vector<std::unique_ptr<Turn>> turns_;            // constant once made, one per shard
   ExpiryTeller<Key, C, E, Shard> teller_;

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <memory>
 
+#include <heartbeat/detail/telling/event_room.hpp>
 #include <heartbeat/detail/telling/linked_queue.hpp>
 
 namespace heartbeat::detail {
@@ -17,7 +18,8 @@ class Untold {
  public:
   using RecordPtr = std::unique_ptr<Record>;
 
-  Untold() = default;
+  /// Counts in `room`, which outlives it, as the other shards' do.
+  explicit Untold(EventRoom& room) noexcept : room_{room} {}
   Untold(const Untold&) = delete;
   Untold& operator=(const Untold&) = delete;
   ~Untold() {
@@ -26,17 +28,30 @@ class Untold {
   }
 
   /// Takes over what has expired. REQUIRES: it is in no roster any more.
-  void push(Record& record) noexcept { waiting_.push(record); }
+  void push(Record& record) noexcept {
+    waiting_.push(record);
+    room_.expect_end();
+  }
 
   /// The oldest one, for whoever reports it; null if none waits.
-  [[nodiscard]] RecordPtr take() noexcept { return RecordPtr{waiting_.pop()}; }
+  [[nodiscard]] RecordPtr take() noexcept {
+    RecordPtr record{waiting_.pop()};
+    if (record != nullptr) room_.told_end();
+    return record;
+  }
 
   /// What was taken, and could not be reported.
-  void put_back(RecordPtr& record) noexcept { waiting_.push_front(*record.release()); }
+  void put_back(RecordPtr& record) noexcept {
+    waiting_.push_front(*record.release());
+    room_.expect_end();
+  }
 
   [[nodiscard]] std::size_t size() const noexcept { return waiting_.size(); }
+  /// In all shards together as many wait as may, or more.
+  [[nodiscard]] bool has_backlog() const noexcept { return room_.has_backlog(); }
 
  private:
+  EventRoom& room_;  // all shards'; atomic
   LinkedQueue<Record, &Record::next_in_bucket> waiting_;
 };
 

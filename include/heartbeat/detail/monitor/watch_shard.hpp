@@ -49,15 +49,15 @@ class WatchShard {
   struct Policy {
     TickScale scale;
     std::int64_t gap_threshold;
-    std::size_t capacity;  // of what waits to be reported
   };
 
-  WatchShard(const D& detector, const Policy& policy, Instant now, std::size_t place, std::size_t shards)
+  WatchShard(const D& detector, const Policy& policy, EventRoom& room, Instant now, std::size_t place,
+             std::size_t shards)
       : rules_{detector, policy.scale, policy.gap_threshold},
-        capacity_{policy.capacity},
         gap_threshold_{policy.gap_threshold},
         timetable_{policy.scale, now},
         roster_{place, shards},
+        untold_{room},
         absence_{policy.gap_threshold} {}
 
   WatchShard(const WatchShard&) = delete;
@@ -78,7 +78,7 @@ class WatchShard {
     if (roster_.is_closed()) return errc::shut_down;
     Record* const found = find(record->hash, record->key, any_generation);
     if (found != nullptr && !may_replace) return errc::already_watched;
-    if (untold_.size() >= capacity_) return errc::event_backlog;
+    if (untold_.has_backlog()) return errc::event_backlog;
     timetable_.reserve(roster_.size() + 1);
     now = timetable_.alarm().saw(now);
     if (found != nullptr) remove(*found);
@@ -212,7 +212,6 @@ class WatchShard {
   }
 
   const SilenceRules<Key, D> rules_;
-  const std::size_t capacity_;
   const std::int64_t gap_threshold_;
 
   Mutex mutex_;

@@ -22,6 +22,7 @@ struct Record {
   int& freed;
 };
 using Untold = heartbeat::detail::Untold<Record>;
+using heartbeat::detail::EventRoom;
 
 void push_three(Untold& untold, int& freed) {
   for (int number = 0; number < 3; ++number)
@@ -30,7 +31,8 @@ void push_three(Untold& untold, int& freed) {
 
 BOOST_AUTO_TEST_CASE(the_oldest_is_taken_first_and_belongs_to_the_taker) {
   int freed = 0;
-  Untold untold;
+  EventRoom room{1};
+  Untold untold{room};
   push_three(untold, freed);
   BOOST_TEST(untold.size() == 3u);
 
@@ -43,12 +45,14 @@ BOOST_AUTO_TEST_CASE(the_oldest_is_taken_first_and_belongs_to_the_taker) {
 
   BOOST_TEST(freed == 3);
   BOOST_TEST(untold.size() == 0u);
+  BOOST_TEST(!untold.has_backlog());
   BOOST_TEST(untold.take() == nullptr);
 }
 
 BOOST_AUTO_TEST_CASE(what_was_put_back_is_taken_next) {
   int freed = 0;
-  Untold untold;
+  EventRoom room{1};
+  Untold untold{room};
   push_three(untold, freed);
   Untold::RecordPtr record = untold.take();
 
@@ -59,10 +63,28 @@ BOOST_AUTO_TEST_CASE(what_was_put_back_is_taken_next) {
   BOOST_TEST(untold.take()->number == 0);
 }
 
+BOOST_AUTO_TEST_CASE(what_waits_is_counted_over_all_shards) {
+  int freed = 0;
+  EventRoom room{6};
+  Untold first{room};
+  Untold second{room};
+  push_three(first, freed);
+  BOOST_TEST(!first.has_backlog());
+  push_three(second, freed);
+  BOOST_TEST(first.has_backlog());
+
+  Untold::RecordPtr record = second.take();
+  BOOST_TEST(!first.has_backlog());
+  second.put_back(record);
+
+  BOOST_TEST(first.has_backlog());
+}
+
 BOOST_AUTO_TEST_CASE(what_nobody_took_is_freed_with_it) {
   int freed = 0;
   {
-    Untold untold;
+    EventRoom room{1};
+    Untold untold{room};
     push_three(untold, freed);
     BOOST_TEST(freed == 0);
   }

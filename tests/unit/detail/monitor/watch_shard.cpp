@@ -40,7 +40,7 @@ template <class D>
 struct Subject {
   using Shard = WatchShard<int, D>;
   explicit Subject(D detector = D{}, std::size_t capacity = 1'000'000)
-      : shard{detector, {.scale = TickScale{ms}, .gap_threshold = s, .capacity = capacity}, 0, 0, 1} {}
+      : room{capacity}, shard{detector, {.scale = TickScale{ms}, .gap_threshold = s}, room, 0, 0, 1} {}
 
   static std::uint32_t hash(int key) { return static_cast<std::uint32_t>(Random::mix(std::uint64_t(key)) >> 32); }
 
@@ -88,6 +88,7 @@ struct Subject {
     return keys;
   }
 
+  EventRoom room;
   Shard shard;
 };
 
