@@ -29,6 +29,7 @@
 #include <optional>
 #include <utility>
 
+#include <heartbeat/detail/lifecycle/attempts.hpp>
 #include <heartbeat/detail/lifecycle/beat_rules.hpp>
 #include <heartbeat/detail/lifecycle/validity.hpp>
 #include <heartbeat/detail/timing/random.hpp>
@@ -139,7 +140,7 @@ inline bool Schedule::change_ttl(const BeatRules& rules, std::optional<std::int6
   const std::int64_t in_force = ttl(rules);
   const bool differs = std::max(*told, in_force) - std::min(*told, in_force) > in_force / 10;
   const std::int64_t room = Validity::lasting(rules, *told) - before;
-  const bool is_room = room >= rules.attempts * (std::max(rules.floor, tick) + tick) + tick;
+  const bool is_room = room >= Attempts::room(rules, tick);
   if (!differs && is_room) return false;
   const float kept = std::exchange(in_force_, share_of(rules, *told));
   if (!differs && interval(rules) >= before) in_force_ = kept;
