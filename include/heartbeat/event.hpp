@@ -58,8 +58,9 @@ struct Event {
   EventKind kind;              ///< what happened
   typename C::time_point at;   ///< when it happened (of several that waited together: the newest)
   EndReason reason;            ///< of `ended`; otherwise meaningless
-  std::error_code error;       ///< of the last failed beat since the last acknowledgement; none if none
-  std::string_view text;       ///< the transport's words on it
+  std::error_code error;       ///< of the last failed beat since the last acknowledgement, or the limit that one waited
+                               ///< for in vain; none if none. Of `overloaded`: the limit
+  std::string_view text;       ///< the transport's words on it, or those of the limit
   std::uint32_t failures;      ///< beats failed in a row (255 stands for 255 or more)
   bool close_follows = false;  ///< of `ended`: the server is being told to close the session; wait for that close
                                ///< before the key is opened and started again (`HeartbeatRegistry::wait_for_close`)

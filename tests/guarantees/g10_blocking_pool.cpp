@@ -131,8 +131,15 @@ BOOST_AUTO_TEST_CASE(a_pool_that_is_too_small_is_counted_and_told) {
 
   const Statistics counted = world.registry->statistics();
   BOOST_TEST(counted.starved > 0U);
-  BOOST_TEST(world.log.count(EventKind::overloaded) > 0U);
   BOOST_TEST(counted.acknowledged > 0U);
+  const auto told = world.log.of_kind(EventKind::overloaded);
+  BOOST_REQUIRE(!told.empty());
+  BOOST_CHECK(told.front().error == errc::blocking_pool_busy);
+  BOOST_TEST(told.front().text.find("blocking_threads") != std::string::npos);
+  const auto ends = world.log.of_kind(EventKind::ended);
+  BOOST_TEST(!ends.empty());
+  for (const auto& end : ends)  // the server has answered whatever it was asked
+    BOOST_CHECK(end.error == errc::blocking_pool_busy);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
