@@ -221,6 +221,15 @@ template <class R>
   return {.gap_threshold = 1000h, .seed = 1, .shards = shards};
 }
 
+/// So much time passes, and somebody looks all along: nobody was away, whatever the executor's threads come to.
+template <class R>
+void pass(ManualClock& clock, R& registry, std::chrono::seconds seconds) {
+  for (auto passed = 0s; passed < seconds; ++passed) {
+    clock.advance(1s);
+    static_cast<void>(registry.sweep());
+  }
+}
+
 /// A key of the given one of `shards` shards, the n-th of them.
 [[nodiscard]] inline int key_in(std::uint64_t shard, std::uint64_t shards, int n = 0) {
   for (int key = 1;; ++key) {

@@ -118,8 +118,8 @@ BOOST_AUTO_TEST_CASE(a_stop_frees_a_credit_that_another_shard_waits_for) {
   });
 }
 
-// Of two calls in flight one may be a repeated attempt: the shard that waits with its own is woken by whoever gives that
-// permission back.
+// Of two calls in flight one may be a repeated attempt: the shard that waits with its own is woken by whoever gives
+// that permission back.
 BOOST_AUTO_TEST_CASE(it_frees_a_permission_that_another_shard_waits_for) {
   explore([](Scheduler& schedule) {
     World world{schedule, {.workers = 2, .pool = 1}, {.max_in_flight = 2, .shards = 2}};

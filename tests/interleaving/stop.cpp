@@ -85,11 +85,9 @@ BOOST_AUTO_TEST_CASE(an_end_is_told_though_another_lane_was_telling) {
   explore(
       [](Scheduler& schedule) {
         World world{schedule, {.workers = 0, .pool = 2}};
-        World::Options options = World::at_once();
-        options.granted_at = world.registry->clock().now();
-        auto beat = world.start(1, options);
+        auto beat = world.start(1, world.nearly_over());
         const auto callback = world.when_it_ends(beat);
-        world.threads->advance(31s);
+        world.threads->advance(10s);
 
         world.together({{"sweeper", [&] { static_cast<void>(world.registry->sweep()); }}});
 

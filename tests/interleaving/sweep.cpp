@@ -19,9 +19,7 @@ constexpr Crew without_timer{.workers = 0, .pool = 1};
 constexpr Crew with_timer{.workers = 1, .pool = 2};
 
 World::Heartbeat granted(World& world, int name) {
-  World::Options options = World::at_once();
-  options.granted_at = world.registry->clock().now();
-  return world.start(name, options);
+  return world.start(name, world.nearly_over());
 }
 
 struct Swept {
@@ -45,7 +43,7 @@ BOOST_AUTO_TEST_CASE(two_sweeps_return_each_stalled_key_once) {
     World world{schedule, without_timer, {.shards = 2}};
     const World::Heartbeat beats[] = {granted(world, 1), granted(world, 2), granted(world, 3)};
     Swept swept{world};
-    world.threads->advance(31s);
+    world.threads->advance(10s);
     const auto sweep = [&] { swept.sweep(); };
 
     world.together({{"one", sweep}, {"other", sweep}});
@@ -61,7 +59,7 @@ BOOST_AUTO_TEST_CASE(the_timer_ends_them_at_the_same_time) {
     const World::Heartbeat beats[] = {granted(world, 1), granted(world, 2)};
     const auto callback = world.when_it_ends(beats[0]);
     Swept swept{world};
-    world.threads->advance(31s);
+    world.threads->advance(10s);
     const auto sweep = [&] { swept.sweep(); };
 
     world.together({{"one", sweep}, {"other", sweep}});
@@ -77,7 +75,7 @@ BOOST_AUTO_TEST_CASE(stop_and_sweep_agree_on_who_ended_it) {
     World::Heartbeat beat = granted(world, 1);
     const auto callback = world.when_it_ends(beat);
     Swept swept{world};
-    world.threads->advance(31s);
+    world.threads->advance(10s);
     bool did_stop = false;
 
     world.together({{"sweeper", [&] { swept.sweep(); }}, {"stopper", [&] { did_stop = world.stop(beat); }}});
@@ -95,10 +93,10 @@ BOOST_AUTO_TEST_CASE(a_late_acknowledgement_a_sweep_and_a_stop_make_one_end) {
     auto call = world.server.next_call();
     Swept swept{world};
     bool did_stop = false;
-    world.threads->advance(31s);
+    world.threads->advance(10s);
 
     world.together({{"sweeper", [&] { swept.sweep(); }},
-                    {"server", [&] { world.server.answer(*call, BeatResult::acknowledged()); }},
+                    {"server", [&] { world.server.answer(*call, BeatResult::acknowledged(10s)); }},
                     {"stopper", [&] { did_stop = world.stop(beat); }}});
 
     const auto reason = beat.handle.ended();
