@@ -143,7 +143,14 @@ inline void World::is_being_replaced(Life& running, Model::Standing& before) {
   if (before.is_in_doubt == Close::Sure::no) before.is_in_doubt = Close::Sure::unsure;
 }
 
-inline bool World::may_refuse(const std::error_code& error, const Life* running, const Model::Standing& before) const {
+// Not before as many ends are untold as may be, over all shards; the one that is being told is one of them.
+inline bool World::may_be_backlog() {
+  const Statistics sums = subject_->statistics();
+  return sums.started - sums.running + 1 >= model_.told_ends() + plan_.registry.event_capacity;
+}
+
+inline bool World::may_refuse(const std::error_code& error, const Life* running, const Model::Standing& before) {
+  if (error == errc::event_backlog) return may_be_backlog();
   if (error == errc::close_on_its_way) return before.is_on_its_way != Close::Sure::no;
   return model_.is_shut_down() ? error == errc::shut_down : error == errc::already_running && running != nullptr;
 }

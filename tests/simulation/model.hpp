@@ -41,6 +41,13 @@ class Model final : public model::Observer {
   void settle(Time now);
   /// What ends and what fires meanwhile, nobody hears of.
   void sink_sleeps(bool is_asleep) { is_sink_asleep_ = is_asleep; }
+  /// News of a state was dropped for want of room: the sink may not have heard the last word yet.
+  void drops_news() { has_dropped_news_ = true; }
+  /// Ends that the sink was told.
+  [[nodiscard]] std::uint64_t told_ends() const {
+    return static_cast<std::uint64_t>(
+        std::count_if(lives_.begin(), lives_.end(), [](const Life& life) { return life.is_end_told; }));
+  }
   /// Nothing ran between these two moments, whatever was due.
   void was_away(Time from, Time to) {
     away_from_ = from;
@@ -211,6 +218,7 @@ class Model final : public model::Observer {
   Time away_from_{-1};
   Time away_to_{-1};
   bool is_sink_asleep_ = false;
+  bool has_dropped_news_ = false;
   bool is_shut_down_ = false;
   bool is_shutdown_over_ = false;
   Time waits_until_ = Time::max();           // closes for their beats

@@ -137,7 +137,9 @@ inline void draw_told_ttls(Plan& plan, Dice& dice) {
 inline void draw_slowness(Plan& plan, Dice& dice) {
   plan.patience = dice.chance(0.3) ? dice.between(1s, 60s) : Span{0};
   plan.slow_sink = dice.chance(0.2) ? 0.1 : 0;
-  if (plan.slow_sink > 0) plan.closes = false;  // nobody could tell when one was due
+  if (plan.slow_sink == 0) return;
+  plan.closes = false;  // nobody could tell when one was due
+  plan.registry.event_capacity = 4 + plan.seed % 8;
 }
 
 inline void draw_what_came_later(Plan& plan, Dice& dice) {

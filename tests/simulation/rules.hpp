@@ -108,6 +108,7 @@ inline void Model::note_gap(Life& life, Time now) const {
 
 // The sink has heard all there is: of a heartbeat whose last beat was acknowledged, that it is well.
 inline void Model::judge_last_word(const Life& life, Time now) {
+  if (has_dropped_news_) return;
   if (life.is_unsure || life.was_stuck || life.beats.empty() || life.acknowledged != life.beats.size()) return;
   if (!life.valid_until || now >= down(*life.valid_until)) return;
   if (life.owes_gap) object("G18", &life, now, "the process was away, and that was never told");

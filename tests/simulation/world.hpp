@@ -172,7 +172,8 @@ class World final : private Waiting {
   [[nodiscard]] LifeOptions some_options();
   void start_one(int id, bool is_recipe = false);
   void is_being_replaced(Life& running, Model::Standing& before);
-  [[nodiscard]] bool may_refuse(const std::error_code& error, const Life* running, const Model::Standing& before) const;
+  [[nodiscard]] bool may_be_backlog();
+  [[nodiscard]] bool may_refuse(const std::error_code& error, const Life* running, const Model::Standing& before);
   void follow_recipe();
   [[nodiscard]] Duration some_grace();
   bool wait_for_close_by_key(int id);
@@ -338,6 +339,7 @@ inline void World::run_until(Time end, Done done) {
       look_at_all();
       continue;
     }
+    if (plan_.slow_sink > 0 && !is_over_ && subject_->statistics().events_dropped != 0) model_.drops_news();
     model_.settle(now());
     if (!is_over_ && !is_sink_asleep_ && !model_.news_waits_for_calls()) check_sums();
     const auto next = executor_.next_wake();
