@@ -179,9 +179,7 @@ BOOST_AUTO_TEST_CASE(a_lane_that_had_no_thread_makes_a_shortage_of_its_waiting) 
   subject.start(1);
   subject.turn(start_time);
   subject.core->time = start_time + s;
-  subject.with_effects([&](Effects&) HEARTBEAT_REQUIRES(subject.shard.mutex()) {
-    subject.shard.parts().departures.shortage().begin(start_time, Limit::calls);
-  });
+  subject.had_no_thread(start_time);
 
   const auto calls = subject.claim(Calling::blocking);
   BOOST_REQUIRE_EQUAL(calls.size(), 1u);

@@ -207,6 +207,12 @@ class ShardSubject {
   }
 
   // --- what a lane does
+  // What is ready has waited for it since then.
+  void had_no_thread(Instant since) {
+    with_effects([&](Effects&) HEARTBEAT_REQUIRES(shard.mutex()) {
+      shard.parts().departures.shortage().begin(since, Limit::calls);
+    });
+  }
   struct Told {
     int key;
     bool is_end;
