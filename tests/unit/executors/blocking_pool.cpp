@@ -64,8 +64,8 @@ struct PoolWork final : heartbeat::Work {
       std::function<void()> the_fn = [] {}, std::function<void()> when_dropped = [] {})
       : fn{std::move(the_fn)}, on_drop{std::move(when_dropped)} {}
   void run() noexcept override {
-    fn();
     ++ran;
+    fn();  // last: whoever it tells may free us
   }
   void drop() noexcept override {
     ++dropped;
