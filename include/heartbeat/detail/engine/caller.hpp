@@ -86,7 +86,7 @@ class Caller {
       const MutexLock lock{home.mutex()};
       const Hold hold = home.hold(at, effects);
       if (since != instant_never && !hold.parts.departures.empty()) {
-        hold.parts.departures.shortage().begin(since, Limit::calls);
+        hold.parts.departures.shortage().begin(since, Limit::threads);
       }
       count = Claiming{hold}.claim(room, calling);
       more = hold.parts.departures.can_leave_more();

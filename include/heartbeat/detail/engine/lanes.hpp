@@ -86,10 +86,10 @@ class Lanes {
     Shard& home = engine_.shard(0);
     if (home.gate().enter()) {
       bool is_idle = false;
-      const Instant posted = had_no_thread_since(lane);
+      Instant posted = had_no_thread_since(lane);
       for (int tasks = 0; !is_idle && tasks < tasks_at_once;) {
         const Wish wish = look();
-        if (run_one_task(std::min(posted, wish.since))) {
+        if (run_one_task(wish.since, posted)) {
           ++tasks;
         } else {
           is_idle = rests(lane, wish.signals);
@@ -101,10 +101,11 @@ class Lanes {
     home.unpin();  // may free us
   }
 
-  // `since`: calls had to wait for a lane.
-  [[nodiscard]] bool run_one_task(Instant since) noexcept {
+  // Since `wanted` calls had to wait for a lane; since `posted` for this one, once: what comes later has its thread.
+  [[nodiscard]] bool run_one_task(Instant wanted, Instant& posted) noexcept {
     auto& parts = engine_.parts();
-    return parts.teller.fire_token() || parts.teller.tell_event() || parts.caller.call_blocking(since);
+    if (parts.teller.fire_token() || parts.teller.tell_event()) return true;
+    return parts.caller.call_blocking(std::min(wanted, std::exchange(posted, instant_never)));
   }
 
   // Since when the pool had no thread for the lane; never, if it took no longer than a busy machine takes. An executor

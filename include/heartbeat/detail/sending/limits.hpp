@@ -14,8 +14,9 @@ namespace heartbeat::detail {
 /// A limit of a registry.
 enum class Limit : std::uint8_t {
   none,
-  calls,  ///< in flight at once
-  rate,   ///< sent in a second
+  calls,    ///< in flight at once
+  threads,  ///< of the executor, for calls that block
+  rate,     ///< sent in a second
 };
 
 /// The limits of one registry. Any thread.

@@ -19,8 +19,11 @@ class Waiting {
 
   /// What is short.
   [[nodiscard]] static std::error_code limit_of(ShardParts& parts) noexcept {
-    if (parts.departures.shortage().limit() == Limit::rate) return make_error_code(errc::send_rate_reached);
-    return make_error_code(parts.policy.calls_limit);
+    switch (parts.departures.shortage().limit()) {
+      case Limit::rate: return make_error_code(errc::send_rate_reached);
+      case Limit::threads: return make_error_code(errc::blocking_pool_busy);
+      default: return make_error_code(parts.policy.calls_limit);
+    }
   }
 
   /// One that waits says so, unless that was said.

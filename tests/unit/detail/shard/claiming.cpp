@@ -181,6 +181,7 @@ BOOST_AUTO_TEST_CASE(a_lane_that_had_no_thread_makes_a_shortage_of_its_waiting) 
   subject.core->time = start_time + s;
   subject.had_no_thread(start_time);
 
+  BOOST_CHECK(subject.limit() == errc::blocking_pool_busy);
   const auto calls = subject.claim(Calling::blocking);
   BOOST_REQUIRE_EQUAL(calls.size(), 1u);
   BOOST_TEST(subject.statistics().starved == 1u);

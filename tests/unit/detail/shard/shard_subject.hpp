@@ -210,7 +210,7 @@ class ShardSubject {
   // What is ready has waited for it since then.
   void had_no_thread(Instant since) {
     with_effects([&](Effects&) HEARTBEAT_REQUIRES(shard.mutex()) {
-      shard.parts().departures.shortage().begin(since, Limit::calls);
+      shard.parts().departures.shortage().begin(since, Limit::threads);
     });
   }
   struct Told {
@@ -250,6 +250,12 @@ class ShardSubject {
   }
 
   // --- looking
+  // What is short.
+  std::error_code limit() {
+    std::error_code limit;
+    with_effects([&](Effects&) HEARTBEAT_REQUIRES(shard.mutex()) { limit = Waiting::limit_of(shard.parts()); });
+    return limit;
+  }
   Statistics statistics() {
     Statistics sum;
     with_effects([&](Effects&) HEARTBEAT_REQUIRES(shard.mutex()) { shard.add_statistics(sum); });
