@@ -320,7 +320,7 @@ class PerClient {
   static typename Keys::Sink sink_of_keys(Sink sink) {
     if (!sink) return {};
     return [sink = std::move(sink)](const typename Keys::EventType& event) {
-      const detail::ClientFailure clients = failure_of(*event.key.beat);
+      const detail::ClientFailure clients = told_of(*event.key.beat, event.kind);
       sink(EventType{.key = event.key.key,
                      .generation = event.generation,
                      .kind = event.kind,
@@ -335,7 +335,7 @@ class PerClient {
   [[nodiscard]] typename Clients::Sink sink_of_clients(bool is_wanted) const {
     if (!is_wanted) return {};
     return [table = table_](const typename Clients::EventType& event) {
-      table->tell(event.generation, event.kind, detail::to_instant<C>(event.at));
+      table->tell(event.generation, event.kind, detail::to_instant<C>(event.at), event.error);
     };
   }
 

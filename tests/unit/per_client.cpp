@@ -559,6 +559,20 @@ BOOST_AUTO_TEST_CASE(a_snapshot_shows_each_key_with_its_clients_state) {
   BOOST_TEST(!desk.sessions->status(999).has_value());
 }
 
+BOOST_AUTO_TEST_CASE(a_limit_that_makes_a_client_wait_is_told_to_its_keys_by_name) {
+  Desk desk{{.max_sends_per_second = 1, .seed = 1, .shards = 1}};
+  std::vector<Desk::Handle> handles;
+  for (int key = 0; key < 600; key += 100)
+    handles.push_back(desk.sessions->start(key, Desk::at_once()));
+
+  desk.executor.run_for(3s);
+
+  const auto told = desk.log.of_kind(EventKind::overloaded);
+  BOOST_REQUIRE(!told.empty());
+  BOOST_CHECK(told.front().error == errc::send_rate_reached);
+  BOOST_TEST(told.front().text.find("max_sends_per_second") != std::string::npos);
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace

@@ -23,6 +23,8 @@
 #include <utility>
 
 #include <heartbeat/detail/shard/core.hpp>
+#include <heartbeat/error.hpp>
+#include <heartbeat/event.hpp>
 
 namespace heartbeat::detail {
 
@@ -78,6 +80,7 @@ struct ClientBeat : std::enable_shared_from_this<ClientBeat> {
   bool is_closed = false;
   Keys keys;
   // ---
+  std::atomic<errc> limit{};  // any thread; the last one that made it wait, published by the keys' shards' locks
   std::optional<Threading::StopCallback<EndKeys>> on_end;  // set once, by whoever put this into the table
 };
 
@@ -110,6 +113,19 @@ struct ClientFailure {
     failure.text.clear();  // the code says the same, less well
   }
   return failure;
+}
+
+/// What a key is told as of that kind: its client's last failure, or the limit that makes its client wait.
+[[nodiscard]] inline ClientFailure told_of(const ClientBeat& beat, EventKind kind) noexcept {
+  ClientFailure told = failure_of(beat);
+  if (kind != EventKind::overloaded) return told;
+  told.error = make_error_code(beat.limit.load(std::memory_order_relaxed));  // ordered by the lock of the key's shard
+  try {
+    told.text = told.error.message();
+  } catch (const std::bad_alloc&) {
+    told.text.clear();  // the code says the same, less well
+  }
+  return told;
 }
 
 }  // namespace heartbeat::detail

@@ -27,6 +27,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <system_error>
 #include <utility>
 
 #include <heartbeat/detail/per_client/client_beat.hpp>
@@ -123,7 +124,7 @@ class ClientTable : public std::enable_shared_from_this<ClientTable> {
 
   /// Something happened to the client's heartbeat of that generation. Good news are for those keys alone that the
   /// acknowledged beat speaks for.
-  void tell(std::uint64_t generation, EventKind kind, Instant at) noexcept {
+  void tell(std::uint64_t generation, EventKind kind, Instant at, std::error_code error) noexcept {
     if (kind == EventKind::started || kind == EventKind::ended) return;  // each key has its own
     std::shared_ptr<ClientBeat> beat;
     {
@@ -132,6 +133,7 @@ class ClientTable : public std::enable_shared_from_this<ClientTable> {
       if (found == beats_.end()) return;
       beat = found->second;
     }
+    if (kind == EventKind::overloaded) beat->limit.store(static_cast<errc>(error.value()), std::memory_order_relaxed);
     const bool is_good = kind == EventKind::acknowledged || kind == EventKind::recovered;
     for_each_key(*beat, [&](const Membership& member) {
       if (!is_good || beat->is_acknowledged_since(member.since)) keys_.tell(*member.key, mask_of(kind), at);
