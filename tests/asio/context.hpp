@@ -18,26 +18,13 @@
 
 #include <heartbeat/executor.hpp>
 
+#include "../calling.hpp"
 #include "../guarantees/world.hpp"
 
 namespace heartbeat::asio_tests {
 
-// A work or a timer.
-template <class Base>
-struct Calling final : Base {
-  explicit Calling(std::function<void()> the_fn = [] {}) : fn{std::move(the_fn)} {}
-  void run() noexcept override {
-    ++ran;
-    fn();
-  }
-  void drop() noexcept override { ++dropped; }
-
-  std::function<void()> fn;
-  std::atomic<int> ran{0};
-  std::atomic<int> dropped{0};
-};
-using CallingWork = Calling<Work>;
-using CallingTimer = Calling<Timer>;
+using CallingWork = testing::Calling<Work>;
+using CallingTimer = testing::Calling<Timer>;
 
 /// Threads that run a context until it has no work left, or is stopped.
 class Threads {

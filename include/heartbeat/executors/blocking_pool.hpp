@@ -235,7 +235,8 @@ class BlockingPool : public std::enable_shared_from_this<BlockingPool<MakeThread
     return before;
   }
 
-  // False if none can be made now. The pool goes on with those there are, and the next that takes a work tries again.
+  // False if none can be made now. The pool goes on with those there are, and the next that takes a work tries again:
+  // one that comes back, for this one takes a work now. A free thread that only tried would be lost to the works.
   bool try_add_thread(std::unique_lock<std::mutex>& lock) noexcept {
     try {
       add_thread(lock);

@@ -26,8 +26,8 @@
 #include <heartbeat/executors/thread.hpp>
 #include <heartbeat/testing/manual_clock.hpp>
 
+#include "../../calling.hpp"
 #include "../../sanitized.hpp"
-#include "../../waiting.hpp"
 
 namespace {
 
@@ -37,7 +37,9 @@ using heartbeat::BasicThreadExecutor;
 using heartbeat::BootClock;
 using heartbeat::ThreadExecutor;
 using heartbeat::ThreadExecutorOptions;
+using heartbeat::testing::Calling;
 using heartbeat::testing::ManualClock;
+using heartbeat::testing::Signal;
 using namespace std::chrono_literals;
 using ManualThreads = BasicThreadExecutor<ManualClock>;
 
@@ -46,48 +48,6 @@ static_assert(heartbeat::ExecutorFor<ManualThreads, ManualClock>);
 static_assert(heartbeat::BlockingExecutor<ManualThreads>);
 static_assert(!heartbeat::HelpingExecutor<ManualThreads>);
 
-// Counts events; a thread waits until there were enough.
-class Signal {
- public:
-  void raise() {
-    const std::lock_guard lock{mutex_};
-    ++count_;
-    changed_.notify_all();
-  }
-
-  [[nodiscard]] heartbeat::testing::Waited wait(int count = 1) {
-    std::unique_lock lock{mutex_};
-    return heartbeat::testing::wait_on(
-        changed_, lock, std::to_string(count) + " events of this signal", [&] { return count_ >= count; },
-        [this] { return std::to_string(count_); });
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  int count_ = 0;
-};
-
-// A work or a timer that calls functions, and counts.
-template <class Base>
-struct Calling final : Base {
-  explicit Calling(
-      std::function<void()> the_fn = [] {}, std::function<void()> when_dropped = [] {})
-      : fn{std::move(the_fn)}, on_drop{std::move(when_dropped)} {}
-  void run() noexcept override {
-    ++ran;
-    fn();
-  }
-  void drop() noexcept override {
-    ++dropped;
-    on_drop();
-  }
-
-  std::function<void()> fn;
-  std::function<void()> on_drop;
-  std::atomic<int> ran{0};
-  std::atomic<int> dropped{0};
-};
 using Work = Calling<heartbeat::Work>;
 using Timer = Calling<heartbeat::Timer>;
 
@@ -178,7 +138,7 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(a_waiting_thread_is_woken_by_a_sooner_timer_and_by
   BasicThreadExecutor<C> executor;
   executor.wake_by(far, C::time_point::max());
 
-  for (int i = 1; i <= 200; ++i) {
+  for (std::size_t i = 1; i <= 200; ++i) {
     executor.wake_by(near, C::now() + std::chrono::microseconds{i});
     BOOST_REQUIRE(timers_done.wait(i));
     executor.post(work);
@@ -231,7 +191,7 @@ BOOST_AUTO_TEST_CASE(no_move_of_a_manual_clock_is_lost) {
   Timer timer{[&] { done.raise(); }};
   ManualThreads executor{clock, ThreadExecutorOptions{.threads = 2}};
 
-  for (int i = 1; i <= 500; ++i) {
+  for (std::size_t i = 1; i <= 500; ++i) {
     executor.wake_by(timer, clock.now() + 1s);
     clock.advance(1s);
     BOOST_REQUIRE(done.wait(i));
@@ -298,7 +258,7 @@ BOOST_AUTO_TEST_CASE(a_thread_for_each_work_is_woken_while_one_leads) {
 BOOST_AUTO_TEST_CASE(timers_due_together_run_on_a_thread_each) {
   Signal arrived, done;
   ManualClock clock;
-  int expected = 0;
+  std::size_t expected = 0;
   std::array<Timer, 3> timers;
   ManualThreads executor{clock, ThreadExecutorOptions{.threads = 3}};
   for (Timer& timer : timers) {
@@ -308,7 +268,7 @@ BOOST_AUTO_TEST_CASE(timers_due_together_run_on_a_thread_each) {
     };
   }
 
-  for (int round = 1; round <= 200; ++round) {
+  for (std::size_t round = 1; round <= 200; ++round) {
     expected = 3 * round;
     for (Timer& timer : timers)
       executor.wake_by(timer, clock.now() + 1s);

@@ -18,28 +18,17 @@
 
 #include <heartbeat/testing/manual_executor.hpp>
 
+#include "../../calling.hpp"
+
 namespace {
 
+using heartbeat::testing::Calling;
 using heartbeat::testing::ManualClock;
 using heartbeat::testing::ManualExecutor;
 using namespace std::chrono_literals;
 
 constexpr ManualClock::time_point epoch{};
 
-// A work or a timer that calls a function, and counts.
-template <class Base>
-struct Calling final : Base {
-  explicit Calling(std::function<void()> the_fn = [] {}) : fn{std::move(the_fn)} {}
-  void run() noexcept override {
-    ++ran;
-    fn();
-  }
-  void drop() noexcept override { ++dropped; }
-
-  std::function<void()> fn;
-  int ran = 0;
-  int dropped = 0;
-};
 using Work = Calling<heartbeat::Work>;
 using Timer = Calling<heartbeat::Timer>;
 
