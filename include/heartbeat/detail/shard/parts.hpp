@@ -87,6 +87,13 @@ struct ShardParts {
         news{policy.has_sink, event_room},
         random{seed} {}
 
+  /// One in the roster that has the record's key and is meant; null if there is none.
+  template <class Pred>
+  [[nodiscard]] Record* find_of_same_key(const Record& record, Pred is_meant) const noexcept {
+    return roster.find(record.hash,
+                       [&](const Record& other) { return is_meant(other) && policy.same_key(other, record); });
+  }
+
   const ShardPolicy policy;
   Timetable timetable;    // when something is due
   Departures departures;  // what may leave now

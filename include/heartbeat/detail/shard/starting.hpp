@@ -116,13 +116,9 @@ class Starting {
 
  private:
   void make_way(const Record& record) const noexcept {
-    const auto next = [&] {
-      return hold_.parts.roster.find(record.hash, [&](const Record& other) {
-        return other.close.is_open() && !other.close.is_on_its_way() && hold_.parts.policy.same_key(other, record);
-      });
-    };
+    const auto makes_way = [](const Record& other) { return other.close.is_open() && !other.close.is_on_its_way(); };
     const Closing closing{hold_};
-    while (Record* const other = next())
+    while (Record* const other = hold_.parts.find_of_same_key(record, makes_way))
       closing.make_way(*other);
   }
 

@@ -33,10 +33,10 @@ class Succession {
 
   /// Something of that older one is over: who is held for it begins, unless there is something else to be waited for.
   [[gnu::cold, gnu::noinline]] void release(const Record& older) const noexcept {
-    Record* const held = find(older, [](const Record& other) { return other.life.state() == State::held; });
-    if (held == nullptr) return;
-    if (find(older, [](const Record& other) { return other.close.is_on_its_way(); }) != nullptr) return;
-    const bool is_behind_call = find(older, [](const Record& other) { return other.is_calling; }) != nullptr;
+    const auto find = [&](auto is_meant) { return hold_.parts.find_of_same_key(older, is_meant); };
+    Record* const held = find([](const Record& other) { return other.life.state() == State::held; });
+    if (held == nullptr || find([](const Record& other) { return other.close.is_on_its_way(); }) != nullptr) return;
+    const bool is_behind_call = find([](const Record& other) { return other.is_calling; }) != nullptr;
     if (!held->is_behind_call) held->life.begin_patience(hold_.moment(), held->rules->rules);
     const Filing filing{hold_};
     filing.unfile(*held);
@@ -49,17 +49,11 @@ class Succession {
 
   /// One of the same key that has ended and whose close waits behind a call that has returned; null if there is none.
   [[nodiscard]] Record* ended_behind(const Record& older) const noexcept {
-    return find(older, [](const Record& other) { return other.is_behind_call && other.life.is_ended(); });
+    return hold_.parts.find_of_same_key(
+        older, [](const Record& other) { return other.is_behind_call && other.life.is_ended(); });
   }
 
  private:
-  // Of the same key.
-  template <class Pred>
-  [[nodiscard]] Record* find(const Record& older, Pred is_meant) const noexcept {
-    return hold_.parts.roster.find(
-        older.hash, [&](const Record& other) { return is_meant(other) && hold_.parts.policy.same_key(other, older); });
-  }
-
   const Hold& hold_;
 };
 
