@@ -28,7 +28,7 @@ class Drivers {
     if (!executor().wake_by(drivers_[shard.place()]->turn, to_time_point<typename Engine::Clock>(at))) shard.unpin();
   }
 
-  /// Something of the shard waits to be sent.
+  /// Something of the shard waits to be sent. A lane looks at all shards, so any of them will do for a blocking call.
   void wake_sender(Shard& shard) noexcept {
     if constexpr (Engine::Policies::form == BeatForm::blocking) {
       engine_.parts().lanes.wake();

@@ -17,7 +17,7 @@
 
 namespace heartbeat::detail {
 
-// So many sends in a second, or `part` of as many, with bursts of a tenth of a second.
+// So many sends in a second, or one of every `part` of them, with bursts of a tenth of a second.
 [[nodiscard]] inline TokenRate rate_of(const RegistryOptions& options, std::int64_t part = 1) noexcept {
   if (!options.max_sends_per_second) return {};
   return {.period = part * 1'000'000'000 / *options.max_sends_per_second, .burst = 100'000'000};

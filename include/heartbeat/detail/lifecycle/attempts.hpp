@@ -32,7 +32,7 @@ class Attempts {
 
   /// What all of them need at least, one after the other.
   [[nodiscard]] static std::int64_t room(const BeatRules& rules, std::int64_t tick) noexcept {
-    return rules.attempts * (std::max(rules.floor, tick) + tick) + tick;
+    return rules.attempts * step(rules, tick) + tick;
   }
 
   /// Nothing was sent since the last acknowledgement.
@@ -56,11 +56,16 @@ class Attempts {
     const double grown = static_cast<double>(rules.backoff_initial) * std::pow(rules.backoff_multiplier, failures_ - 1);
     const auto pause = static_cast<std::int64_t>(std::min(grown, static_cast<double>(rules.backoff_maximum)));
     if (left <= 0) return pause;
-    const std::int64_t spare = left - owed(rules) * (std::max(rules.floor, tick) + tick);  // beyond the floor's part
+    const std::int64_t spare = left - owed(rules) * step(rules, tick);  // beyond the floor's part
     return std::min({pause, left / owed(rules) / 2, std::max<std::int64_t>(0, spare)});
   }
 
  private:
+  // From one to the next at least: the floor, and what rounding adds.
+  [[nodiscard]] static std::int64_t step(const BeatRules& rules, std::int64_t tick) noexcept {
+    return std::max(rules.floor, tick) + tick;
+  }
+
   // One also when none is owed any more: a session that can still be saved is not left to run out.
   [[nodiscard]] std::int64_t owed(const BeatRules& rules) const noexcept {
     return sent_ < rules.attempts ? rules.attempts - sent_ : 1;

@@ -23,6 +23,7 @@
 #include <utility>
 
 #include <heartbeat/detail/shard/core.hpp>
+#include <heartbeat/detail/shard/telling.hpp>
 #include <heartbeat/error.hpp>
 #include <heartbeat/event.hpp>
 
@@ -120,11 +121,7 @@ struct ClientFailure {
   ClientFailure told = failure_of(beat);
   if (kind != EventKind::overloaded) return told;
   told.error = make_error_code(beat.limit.load(std::memory_order_relaxed));  // ordered by the lock of the key's shard
-  try {
-    told.text = told.error.message();
-  } catch (const std::bad_alloc&) {
-    told.text.clear();  // the code says the same, less well
-  }
+  told.text = words_of(told.error);
   return told;
 }
 

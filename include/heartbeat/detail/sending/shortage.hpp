@@ -30,6 +30,8 @@ class Shortage {
   [[nodiscard]] std::int64_t wait_of(std::int64_t lateness, Instant now) const noexcept {
     return is_on() ? std::min(lateness, now - since_) : 0;
   }
+  /// Somebody was told of this one.
+  [[nodiscard]] bool is_told() const noexcept { return told_since_ == since_; }
   /// True for the first who asks in each shortage: one that knows is enough, and a shortage must not make work.
   [[nodiscard]] bool is_first_told() noexcept { return std::exchange(told_since_, since_) != since_; }
 

@@ -13,6 +13,15 @@
 
 namespace heartbeat::detail {
 
+/// The code's own words; none without memory for them: the code says the same, less well.
+[[nodiscard]] inline std::string words_of(const std::error_code& error) noexcept {
+  try {
+    return error.message();
+  } catch (const std::bad_alloc&) {
+    return {};
+  }
+}
+
 /// Something that the sink is to be told.
 struct Delivery {
   Record* record = nullptr;  // busy, or ended; and with a reference of the caller's
@@ -29,14 +38,10 @@ struct Delivery {
   [[nodiscard]] const std::error_code& error_of(EventKind kind) const noexcept {
     return speaks_of_limit(kind) ? overload : error;
   }
-  /// The words on it; `own` keeps them, if the error brings its own. Without memory for these, none.
+  /// The words on it; `own` keeps them, if the error brings its own.
   [[nodiscard]] std::string_view text_of(EventKind kind, std::string& own) const noexcept {
     if (!speaks_of_limit(kind)) return text;
-    try {
-      own = overload.message();
-    } catch (const std::bad_alloc&) {
-      own.clear();  // the code says the same, less well
-    }
+    own = words_of(overload);
     return own;
   }
 

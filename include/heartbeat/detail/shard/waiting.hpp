@@ -28,15 +28,14 @@ class Waiting {
 
   /// One that waits says so, unless that was said.
   void tell_shortage() const noexcept {
-    Departures& departures = hold_.parts.departures;
-    if (departures.shortage().wait_of(instant_never, hold_.now) <= hold_.parts.policy.scale.nanoseconds()) return;
-    if (WheelHook* const first = departures.first(); first != nullptr) tell(static_cast<Record&>(*first));
+    if (shortage().is_told() || !is_longer_than_a_tick(instant_never)) return;
+    WheelHook* const first = hold_.parts.departures.first();
+    if (first != nullptr) tell(static_cast<Record&>(*first));
   }
 
   /// It is sent, that much too late.
   void is_over(Record& record, std::int64_t lateness) const noexcept {
-    if (hold_.parts.departures.shortage().wait_of(lateness, hold_.now) <= hold_.parts.policy.scale.nanoseconds())
-      return;
+    if (!is_longer_than_a_tick(lateness)) return;
     ++hold_.parts.counters.starved;
     tell(record);
   }
@@ -49,9 +48,13 @@ class Waiting {
   }
 
  private:
+  [[nodiscard]] Shortage& shortage() const noexcept { return hold_.parts.departures.shortage(); }
+  // Of that lateness, what is the shortage's.
+  [[nodiscard]] bool is_longer_than_a_tick(std::int64_t lateness) const noexcept {
+    return shortage().wait_of(lateness, hold_.now) > hold_.parts.policy.scale.nanoseconds();
+  }
   void tell(Record& record) const noexcept {
-    if (hold_.parts.departures.shortage().is_first_told())
-      Performing{hold_}.tell(record, mask_of(EventKind::overloaded));
+    if (shortage().is_first_told()) Performing{hold_}.tell(record, mask_of(EventKind::overloaded));
   }
 
   const Hold& hold_;
