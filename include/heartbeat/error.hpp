@@ -18,6 +18,7 @@ enum class errc {
   group_cancelled,      ///< `HeartbeatGroup::start` after its first failure or its parent's cancellation
   already_watched,      ///< `HeartbeatMonitor::watch`: the key is watched
   close_on_its_way,     ///< `start`: the close of the key's last heartbeat was sent, and not answered yet
+  made_before_fork,     ///< `start`, `watch` in a child of the process that made the registry or monitor
 
   // Options that break a rule.
   interval_not_positive = 20,
@@ -130,6 +131,8 @@ inline const char* message_of(errc code) noexcept {
     case errc::close_on_its_way:
       return "a close of the key is on its way, and may reach the server after what was opened since: wait for it "
              "(wait_for_close), then open and start";
+    case errc::made_before_fork:
+      return "it was made before fork(), in the parent process, and does nothing in the child: make one here";
     case errc::beat_timed_out: return "no answer within the beat timeout";
     case errc::beat_dropped: return "the transport dropped the beat unanswered";
     case errc::transport_threw: return "the transport threw an exception";

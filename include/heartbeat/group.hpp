@@ -46,7 +46,7 @@ class HeartbeatGroup {
   ~HeartbeatGroup() {
     stop();
     members_.clear();
-    link_->remove_reference();
+    if (engine_.is_here()) link_->remove_reference();  // it would have to let go of its parent
     engine_.remove_reference();
   }
 
@@ -65,6 +65,10 @@ class HeartbeatGroup {
     error.clear();
     if (options.parent || options.if_running == IfRunning::reuse) {
       error = std::make_error_code(std::errc::invalid_argument);
+      return;
+    }
+    if (!engine_.is_here()) {
+      error = make_error_code(errc::made_before_fork);
       return;
     }
     if (link_->is_cancelled()) {
@@ -87,6 +91,7 @@ class HeartbeatGroup {
   /// returns when no callback of a heartbeat of the group runs or will run, its `ended` event excepted; also of one
   /// that ended before, or that another stop, the parent or a failure ends at that moment. Guarantees: G2, G3, G15.
   void stop() noexcept {
+    if (!engine_.is_here()) return;
     using Ender = detail::Ender<typename Registry::EngineType>;
     const auto stop = [this](detail::Record* child, bool wait) {
       const detail::RecordReference mine{child};
@@ -107,6 +112,7 @@ class HeartbeatGroup {
   /// a callback, of whichever registry, where it could wait for itself; also where an executor in virtual time has
   /// nothing left that could end them.
   [[nodiscard]] std::optional<Failure<Key>> wait() {
+    if (!engine_.is_here()) return std::nullopt;
     if (detail::CallbackFrame::is_inside()) throw_deadlock();
     const std::atomic<std::uint32_t>& living = link_->living();
     if constexpr (HelpingExecutor<typename Registry::executor_type>) {
@@ -123,7 +129,7 @@ class HeartbeatGroup {
   /// All failures so far, in the order of their ends.
   [[nodiscard]] std::vector<Failure<Key>> failures() const {
     std::map<std::uint32_t, const Member*> failed;
-    {
+    if (engine_.is_here()) {
       const detail::MutexLock lock{mutex_};
       for (const Member& member : members_) {
         const auto reason = member.handle.ended();
@@ -138,7 +144,7 @@ class HeartbeatGroup {
   }
 
   /// How many heartbeats of the group run.
-  [[nodiscard]] std::size_t size() const noexcept { return link_->living().load(); }
+  [[nodiscard]] std::size_t size() const noexcept { return engine_.is_here() ? link_->living().load() : 0; }
 
  private:
   struct Member {

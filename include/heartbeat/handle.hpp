@@ -26,7 +26,9 @@ namespace detail {
 struct EndWatch {
   [[nodiscard]] const std::stop_token& token() const noexcept { return stop_token; }
   /// REQUIRES: the token has fired.
-  [[nodiscard]] EndReason reason() const noexcept { return record->life.reason(); }
+  [[nodiscard]] EndReason reason() const noexcept {
+    return record->shard().core().is_here() ? record->life.reason() : EndReason::shut_down;
+  }
 
   RecordReference record;
   std::stop_token stop_token;
@@ -42,7 +44,8 @@ concept AsyncEndToken = requires(EndWatch watch, Token&& token) {
 /// The owner of one heartbeat, with the clock of its registry. Move-only.
 ///
 /// Threading: const functions, `stop`, `request_stop` and `progress` from any thread at once; moving and destroying as
-/// for any object. May outlive the registry: its heartbeat has then ended as shut_down, and every call is safe. A
+/// for any object. May outlive the registry: its heartbeat has then ended as shut_down, and every call is safe; so it
+/// is in a child of fork(), where nothing that a handle does reaches the parent's heartbeat. A
 /// default-made or moved-from handle has no heartbeat: queries say no, `stop` does nothing and returns false.
 template <class K, class C /* = BootClock */>
 class [[nodiscard("a handle that is dropped stops its heartbeat: keep it, or call detach()")]] HeartbeatHandle {
@@ -147,7 +150,7 @@ class [[nodiscard("a handle that is dropped stops its heartbeat: keep it, or cal
     if (!record_) return {};
     auto side = std::make_unique<detail::Side>();
     std::stop_source made;
-    {
+    if (is_here()) {
       const detail::MutexLock lock{record_->shard().mutex()};
       if (!record_->life.is_ended() || (record_->side && record_->side->stop.stop_possible())) {
         if (!record_->side) record_->side = std::move(side);
@@ -155,7 +158,7 @@ class [[nodiscard("a handle that is dropped stops its heartbeat: keep it, or cal
         return record_->side->stop.get_token();
       }
     }
-    made.request_stop();  // it has ended, and nobody had asked for a token before
+    made.request_stop();  // it has ended, and nobody had asked for a token before; or this is a child of fork()
     return made.get_token();
   }
 
@@ -189,21 +192,23 @@ class [[nodiscard("a handle that is dropped stops its heartbeat: keep it, or cal
   ///
   /// Blocks, allocates, throws: never. Guarantees: G9, G16, G18.
   [[nodiscard]] bool valid() const noexcept {
-    if (!record_) return false;
+    if (!record_ || !is_here()) return false;
     const auto until = record_->life.valid_until();
     return until && detail::to_instant<C>(clock_->now()) < *until;
   }
 
   /// The end of validity as known now; `time_point::min()` before the first acknowledgement and after the end.
   [[nodiscard]] typename C::time_point valid_until() const noexcept {
-    const auto until = record_ ? record_->life.valid_until() : std::nullopt;
+    const auto until = record_ && is_here() ? record_->life.valid_until() : std::nullopt;
     if (!until) return C::time_point::min();
     return detail::to_time_point_before<C>(*until);  // never later than it is
   }
 
   /// Why it ended; no value while it runs, and without a heartbeat.
   [[nodiscard]] std::optional<EndReason> ended() const noexcept {
-    if (!record_ || !record_->life.is_ended()) return std::nullopt;
+    if (!record_) return std::nullopt;
+    if (!is_here()) return EndReason::shut_down;
+    if (!record_->life.is_ended()) return std::nullopt;
     return record_->life.reason();
   }
 
@@ -228,12 +233,17 @@ class [[nodiscard("a handle that is dropped stops its heartbeat: keep it, or cal
   /// The owner's own sign that its work moves on; only looked at with `progress_within` (K25). A beat that was withheld
   /// is sent now.
   void progress() noexcept {
-    if (record_) record_->shard().core().progress(*record_);
+    if (record_ && is_here()) record_->shard().core().progress(*record_);
   }
 
  private:
   template <class, class>
   friend class PerClientHandle;
+
+  // REQUIRES: there is a heartbeat.
+  [[nodiscard]] bool is_here() const noexcept {
+    return record_->shard().core().is_here();
+  }
 
   // Keeps the record by itself: a callback that runs meanwhile may destroy this handle.
   bool stop(bool wait) noexcept {

@@ -46,7 +46,10 @@ namespace heartbeat {
 /// the executor has let go of its last turn; it is not called any more. Neither copied nor moved.
 /// Threading: every call from any thread and inside the sink; no user code but `==` of keys and the detector runs under
 /// a lock (G4). A mutex of the caller's that the sink also takes must not be held while calling the destructor or
-/// `shutdown` with a grace. With nothing watched no thread wakes up. After fork() the child's copy is unusable.
+/// `shutdown` with a grace. With nothing watched no thread wakes up.
+///
+/// After fork() the child's copy does nothing, and neither does its end: nothing is watched there, and `watch` is
+/// refused with `errc::made_before_fork`. Otherwise as `HeartbeatRegistry`.
 template <class K, class C /* = BootClock */, class E /* = DefaultExecutor<C> */, class D /* = FixedDeadline */>
 class HeartbeatMonitor {
   static_assert(Key<K>, "the key must be copyable, comparable with == and have an std::hash: see key.hpp");
@@ -94,8 +97,9 @@ class HeartbeatMonitor {
   /// Watches a key, from now. Gives the generation, which is not 0.
   ///
   /// Blocks: never. Allocates: one record.
-  /// Throws: std::system_error with `errc::already_watched`, `errc::shut_down`, `errc::event_backlog`, or the code of
-  /// the rule an option breaks; std::bad_alloc; what hashing or moving the key throws; all with nothing changed (G13).
+  /// Throws: std::system_error with `errc::already_watched`, `errc::shut_down`, `errc::made_before_fork`,
+  /// `errc::event_backlog`, or the code of the rule an option breaks; std::bad_alloc; what hashing or moving the key
+  /// throws; all with nothing changed (G13).
   std::uint64_t watch(K key, WatchOptions options) {
     std::error_code error;
     const std::uint64_t generation = watch(std::move(key), options, error);

@@ -44,6 +44,7 @@ template <class K>
 /// The end of a key's validity as known now; no value if it has none, and after the end.
 template <class K>
 [[nodiscard]] std::optional<Instant> member_valid_until(const Record& record) noexcept {
+  if (!record.shard().core().is_here()) return std::nullopt;
   const MemberKey<K>& member = member_of<K>(record);
   const Record& client = *member.beat->record;
   if (record.life.is_ended() || client.life.is_ended()) return std::nullopt;
@@ -57,6 +58,7 @@ template <class K>
 /// when it returns, and no beat of its client is being sent if it was the last. The caller has a reference.
 template <class K>
 bool stop_member(Record& record, bool wait) noexcept {
+  if (!record.shard().core().is_here()) return false;
   const bool did_end = record.shard().core().stop(record, wait);
   if (wait) member_of<K>(record).beat->settle();
   return did_end;

@@ -36,7 +36,12 @@ namespace heartbeat {
 /// The policies are copied in; what they refer to must outlive the registry. Neither copied nor moved.
 /// Threading: every call from any thread and from inside any callback; no user code runs under a lock (G4). A mutex of
 /// the caller's that a callback also takes must not be held while calling `stop`, `stop_all`, `shutdown` or the
-/// destructor. After fork() the child's copy is unusable.
+/// destructor.
+///
+/// After fork() the child's copy, with its handles, groups and executor, does nothing, and neither does its end:
+/// nothing is valid or found there, handles say shut_down, `start` is refused with `errc::made_before_fork`. The
+/// policies are not destroyed. What the child needs it makes itself. A child that was forked inside a callback must not
+/// return from it: it ends, or becomes another program.
 template <class K, class T, class C /* = BootClock */, class E /* = DefaultExecutor<C> */>
 class HeartbeatRegistry {
   static_assert(Key<K>, "the key must be copyable, comparable with == and have an std::hash: see key.hpp");
@@ -101,8 +106,8 @@ class HeartbeatRegistry {
   /// Blocks: never, but with `IfRunning::replace`, where one runs, as its handle's `stop` does; also if another ends it
   /// at that moment. Of one that had ended before, callbacks may still run. Allocates: one record.
   /// Throws: std::system_error with `errc::already_running`, `errc::close_on_its_way`, `errc::shut_down`,
-  /// `errc::event_backlog`, or the code of the rule an option breaks; std::bad_alloc; what hashing or copying the key
-  /// throws; all with nothing changed (G13).
+  /// `errc::made_before_fork`, `errc::event_backlog`, or the code of the rule an option breaks; std::bad_alloc; what
+  /// hashing or copying the key throws; all with nothing changed (G13).
   ///
   /// A close of the key's last heartbeat that was not sent yet is withdrawn, and one that failed is not repeated. While
   /// one is on its way, until it is answered or has timed out, nobody can tell whether what the caller was granted came
@@ -155,6 +160,7 @@ class HeartbeatRegistry {
   /// none: none was wanted, it was confirmed, or given up so long ago that the server has let go of the session. False
   /// also while an older one, that was not answered in time, may still be executed.
   bool wait_for_close(const K& key, Duration grace) {
+    if (!engine_->is_here()) return false;
     const detail::RecordReference record = detail::Looker<EngineType>{*engine_}.find_closing(key);
     return !record || record->shard().core().wait_for_close(*record, grace);
   }

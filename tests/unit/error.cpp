@@ -75,7 +75,7 @@ BOOST_AUTO_TEST_CASE(each_code_is_in_the_group_of_its_hundred_and_in_no_other) {
 
 BOOST_AUTO_TEST_CASE(misuse_is_in_neither_group) {
   for (const errc code : {errc::already_running, errc::shut_down, errc::event_backlog, errc::group_cancelled,
-                          errc::already_watched, errc::close_on_its_way}) {
+                          errc::already_watched, errc::close_on_its_way, errc::made_before_fork}) {
     BOOST_CHECK(std::error_code{code} != condition::bad_options);
     BOOST_CHECK(std::error_code{code} != condition::beat_failed);
   }

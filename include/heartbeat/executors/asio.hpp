@@ -18,6 +18,7 @@
 
 #include <heartbeat/boot_clock.hpp>
 #include <heartbeat/clock.hpp>
+#include <heartbeat/detail/threads/origin.hpp>
 #include <heartbeat/error.hpp>
 #include <heartbeat/executor.hpp>
 #include <heartbeat/executors/asio_end.hpp>       // IWYU pragma: export
@@ -74,6 +75,10 @@ using AsioExecutorOf = decltype(asio_executor_of(std::declval<std::remove_refere
 ///
 /// With several threads works run in parallel, up to `most_at_once`; in a strand, one after the other.
 ///
+/// After fork() the child's copy is one that has stopped: what a context runs there that was posted or armed in the
+/// parent does nothing, and its end leaves timers alone that are the parent's too. The child may destroy its copy of
+/// the context; one that runs it tells it first (`notify_fork`, around the fork), or takes the parent's events away.
+///
 /// Threading: any thread, so the context must not be one that forgoes its locks (BOOST_ASIO_CONCURRENCY_HINT_UNSAFE and
 /// BOOST_ASIO_CONCURRENCY_HINT_UNSAFE_IO). Blocks: never. Allocates: in its constructors. Asio itself does later too:
 /// for a strand until its threads are warm, for steady_clock when the context has more timers than it ever had, and on
@@ -96,7 +101,7 @@ class BasicAsioExecutor {
   template <detail::AsioPlace Where>
     requires(!has_pool && std::constructible_from<AsioEx, detail::AsioExecutorOf<Where>>)
   explicit BasicAsioExecutor(Where&& where, C clock = C{})
-      : parts_{std::make_shared<Parts>(AsioEx{detail::asio_executor_of(where)}, clock)} {}
+      : parts_{detail::make_shared_at_origin<Parts>(AsioEx{detail::asio_executor_of(where)}, clock)} {}
 
   /// With a pool for work that may block, such as a boost::asio::thread_pool, and the number of its threads.
   ///
@@ -106,7 +111,7 @@ class BasicAsioExecutor {
     requires(has_pool&& std::constructible_from<AsioEx, detail::AsioExecutorOf<Where>>&&
                  std::constructible_from<PoolEx, detail::AsioExecutorOf<Pool>>)
   BasicAsioExecutor(Where&& where, Pool&& pool, std::size_t threads_of_pool, C clock = C{})
-      : parts_{std::make_shared<Parts>(AsioEx{detail::asio_executor_of(where)}, clock)} {
+      : parts_{detail::make_shared_at_origin<Parts>(AsioEx{detail::asio_executor_of(where)}, clock)} {
     if (threads_of_pool == 0 || threads_of_pool > 10'000) {
       throw std::system_error{make_error_code(errc::blocking_threads_not_positive), "heartbeat::BasicAsioExecutor"};
     }
@@ -115,13 +120,20 @@ class BasicAsioExecutor {
   }
 
   /// Runs the work on a thread of the context.
-  void post(Work& work) noexcept { parts_->works->post(work); }
+  void post(Work& work) noexcept {
+    if (!parts_->origin.is_here()) return work.drop();
+    parts_->works->post(work);
+  }
 
   /// Runs the timer at that time, on a thread of the context; the earliest time asked for wins. True if it was idle.
-  bool wake_by(Timer& timer, time_point at) noexcept { return parts_->timers->wake_by(timer, at); }
+  bool wake_by(Timer& timer, time_point at) noexcept {
+    if (parts_->origin.is_here()) return parts_->timers->wake_by(timer, at);
+    timer.drop();
+    return true;
+  }
 
   /// True if the timer was armed: it is idle now.
-  bool cancel(Timer& timer) noexcept { return parts_->timers->cancel(timer); }
+  bool cancel(Timer& timer) noexcept { return parts_->origin.is_here() && parts_->timers->cancel(timer); }
 
   /// True on a thread that is running the context: Asio does not say how many do, and it may be the only one, so that
   /// who waits here for a work may wait in vain. In a strand the threads that run what is below it count too; those of
@@ -133,7 +145,10 @@ class BasicAsioExecutor {
   [[nodiscard]] bool needs_this_thread() const noexcept { return parts_->works->need_this_thread(); }
 
   /// Runs the work on a thread of the pool.
-  void post_blocking(Work& work) noexcept requires has_pool { parts_->blocking->post(work); }
+  void post_blocking(Work& work) noexcept requires has_pool {
+    if (!parts_->origin.is_here()) return work.drop();
+    parts_->blocking->post(work);
+  }
 
   /// How many of those run at once.
   [[nodiscard]] std::size_t blocking_concurrency() const noexcept requires has_pool {
@@ -161,6 +176,7 @@ class BasicAsioExecutor {
       }
     }
 
+    const detail::Origin origin;
     const std::shared_ptr<detail::AsioWorks<AsioEx>> works;
     const std::shared_ptr<detail::AsioTimers<AsioEx, C>> timers;
     std::shared_ptr<detail::AsioWorks<PoolEx>> blocking;  // constant once made; null without a pool

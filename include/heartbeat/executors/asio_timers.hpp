@@ -12,6 +12,7 @@
 
 #include <boost/asio/post.hpp>
 
+#include <heartbeat/detail/threads/origin.hpp>
 #include <heartbeat/executor.hpp>
 #include <heartbeat/executors/asio_storage.hpp>
 #include <heartbeat/executors/asio_waiter.hpp>
@@ -93,6 +94,7 @@ class AsioTimers : public std::enable_shared_from_this<AsioTimers<Ex, C>> {
   };
 
   void on_waited() noexcept {
+    if (!origin_.is_here()) return;  // a timer of the parent's has expired
     const auto now = static_cast<std::int64_t>(clock_.now().time_since_epoch().count());
     Timer* due = nullptr;
     {
@@ -139,6 +141,7 @@ class AsioTimers : public std::enable_shared_from_this<AsioTimers<Ex, C>> {
     }
   }
 
+  const Origin origin_;
   const Ex executor_;
   const C clock_;
   AsioStorage storage_;

@@ -12,6 +12,7 @@
 
 #include <boost/asio/post.hpp>
 
+#include <heartbeat/detail/threads/origin.hpp>
 #include <heartbeat/executor.hpp>
 #include <heartbeat/executors/asio_storage.hpp>
 #include <heartbeat/executors/asio_this_thread.hpp>
@@ -91,6 +92,7 @@ class AsioWorks : public std::enable_shared_from_this<AsioWorks<Ex>> {
   }
 
   void run(Runner& runner) noexcept {
+    if (!origin_.is_here()) return;
     do {
       if (Work* work = pop_or_rest(runner)) {
         work->run();
@@ -115,6 +117,7 @@ class AsioWorks : public std::enable_shared_from_this<AsioWorks<Ex>> {
     return true;
   }
 
+  const Origin origin_;
   const Ex executor_;
   std::vector<Runner> runners_;  // constant once made, but for what a runner says of itself
   std::mutex mutex_;             // guards what follows

@@ -15,6 +15,7 @@
 
 #include <heartbeat/boot_clock.hpp>
 #include <heartbeat/clock.hpp>
+#include <heartbeat/detail/threads/origin.hpp>
 #include <heartbeat/error.hpp>
 #include <heartbeat/executor.hpp>
 #include <heartbeat/executors/blocking_pool.hpp>
@@ -50,7 +51,8 @@ struct ThreadExecutorOptions {
 ///
 /// A handle: copies are the same executor. When the last one dies, queued works and armed timers are dropped, and the
 /// threads are joined; on one of its own threads, that thread is detached instead, and keeps what it needs until it
-/// returns. With nothing to do no thread wakes up, but for those made for works that block, once, to end.
+/// returns. With nothing to do no thread wakes up, but for those made for works that block, once, to end. After fork()
+/// the child's copy is one that has stopped, and its end joins nobody.
 /// Threading: any thread. Blocks: the last copy's destructor, for works that are running. Allocates: in its
 /// constructors, and for more threads on those that it has for works that block.
 template <class C /* = BootClock */>
@@ -70,22 +72,32 @@ class BasicThreadExecutor {
 
   /// As above, waiting by that clock.
   explicit BasicThreadExecutor(C clock, ThreadExecutorOptions options = {})
-      : threads_{std::make_shared<Threads>(clock, options)} {
+      : threads_{detail::make_shared_at_origin<Threads>(clock, options)} {
     threads_->start(options);
   }
 
   /// Runs the work on a thread of the engine.
-  void post(Work& work) noexcept { threads_->loop->post(work); }
+  void post(Work& work) noexcept {
+    if (!threads_->origin.is_here()) return work.drop();
+    threads_->loop->post(work);
+  }
 
   /// Runs the timer at that time, on a thread of the engine; the earliest time asked for wins. True if it was idle.
-  bool wake_by(Timer& timer, time_point at) noexcept { return threads_->loop->wake_by(timer, at); }
+  bool wake_by(Timer& timer, time_point at) noexcept {
+    if (threads_->origin.is_here()) return threads_->loop->wake_by(timer, at);
+    timer.drop();
+    return true;
+  }
 
   /// True if the timer was armed: it is idle now.
-  bool cancel(Timer& timer) noexcept { return threads_->loop->cancel(timer); }
+  bool cancel(Timer& timer) noexcept { return threads_->origin.is_here() && threads_->loop->cancel(timer); }
 
   /// Runs the work on a thread for work that may block. If a thread more is wanted for it and cannot be made, once one
   /// of those there are has come back.
-  void post_blocking(Work& work) noexcept { threads_->pool->post(work); }
+  void post_blocking(Work& work) noexcept {
+    if (!threads_->origin.is_here()) return work.drop();
+    threads_->pool->post(work);
+  }
 
   /// How many of those run at once at most.
   [[nodiscard]] std::size_t blocking_concurrency() const noexcept { return threads_->pool->limit(); }
@@ -137,6 +149,7 @@ class BasicThreadExecutor {
       pool->join();
     }
 
+    const detail::Origin origin;
     const std::shared_ptr<detail::ThreadLoop<C>> loop;
     const std::shared_ptr<detail::BlockingPool<>> pool;  // makes and joins its threads itself
     std::vector<std::thread> of_engine;                  // constant once made, until the last handle dies

@@ -97,6 +97,7 @@ class Ender {
   // `then` is called with each one that was met running, when it has ended.
   template <class Then>
   std::size_t end_each(EndReason reason, Then then) const noexcept {
+    if (!engine_.is_here()) return 0;
     const CoreReference kept{engine_};  // what a token calls may destroy the registry
     std::size_t count = 0;
     for (std::size_t i = 0; i < engine_.shard_count(); ++i) {

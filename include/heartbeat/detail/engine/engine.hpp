@@ -128,9 +128,11 @@ class Engine final : public Core {
   [[nodiscard]] E& executor() noexcept { return parts_.policies->executor; }
 
   // --- the end: shutdown.hpp
-  bool shutdown(Duration grace) noexcept { return parts_.shutdown.shutdown(grace); }
+  bool shutdown(Duration grace) noexcept { return !is_here() || parts_.shutdown.shutdown(grace); }
   /// The registry is being destroyed; the engine frees itself.
-  void release() noexcept { parts_.shutdown.release(); }
+  void release() noexcept {
+    if (is_here()) parts_.shutdown.release();
+  }
 
   // --- Core
   Instant now() noexcept override { return to_instant<C>(parts_.policies->clock.now()); }

@@ -68,34 +68,38 @@ Engine<Key, T, C, E>::Engine(T transport, C clock, E executor, Sink sink, const 
 template <class Key, class T, class C, class E>
 Started Engine<Key, T, C, E>::start(Key&& key, const Options& options, ParentLink* group, std::error_code& error,
                                     Token token, IfClosing if_closing) {
+  if (!is_here()) {
+    error = make_error_code(errc::made_before_fork);
+    return {};
+  }
   return Starter<Engine>{*this, options, group, token, if_closing}.start(std::move(key), error);
 }
 
 template <class Key, class T, class C, class E>
 template <class Name>
 RecordReference Engine<Key, T, C, E>::find(const Name& key, std::uint64_t generation) {
-  return Looker<Engine>{*this}.find(key, generation);
+  return is_here() ? Looker<Engine>{*this}.find(key, generation) : RecordReference{};
 }
 
 template <class Key, class T, class C, class E>
 std::vector<Key> Engine<Key, T, C, E>::sweep() {
-  return Looker<Engine>{*this}.sweep();
+  return is_here() ? Looker<Engine>{*this}.sweep() : std::vector<Key>{};
 }
 
 template <class Key, class T, class C, class E>
 template <class Fn>
 void Engine<Key, T, C, E>::visit(Fn fn) {
-  Looker<Engine>{*this}.visit(fn);
+  if (is_here()) Looker<Engine>{*this}.visit(fn);
 }
 
 template <class Key, class T, class C, class E>
 std::size_t Engine<Key, T, C, E>::size() {
-  return Looker<Engine>{*this}.size();
+  return is_here() ? Looker<Engine>{*this}.size() : 0;
 }
 
 template <class Key, class T, class C, class E>
 Statistics Engine<Key, T, C, E>::statistics() {
-  return Looker<Engine>{*this}.statistics();
+  return is_here() ? Looker<Engine>{*this}.statistics() : Statistics{};
 }
 
 // --- Core
@@ -137,6 +141,7 @@ void Engine<Key, T, C, E>::pass_on(const Returned& returned) noexcept {
 
 template <class Key, class T, class C, class E>
 void Engine<Key, T, C, E>::free_record(Record& record) noexcept {
+  if (!is_here()) return;
   Shard& home = record.shard();
   if (ParentLink* const link = record.parent(); link != nullptr) link->forget(record);
   record.rules->release();
@@ -146,12 +151,12 @@ void Engine<Key, T, C, E>::free_record(Record& record) noexcept {
 
 template <class Key, class T, class C, class E>
 bool Engine<Key, T, C, E>::stop(Record& record, bool wait) noexcept {
-  return Ender<Engine>{*this}.stop(record, wait);
+  return is_here() && Ender<Engine>{*this}.stop(record, wait);
 }
 
 template <class Key, class T, class C, class E>
 bool Engine<Key, T, C, E>::wait_for_close(Record& record, Duration grace) noexcept {
-  return parts_.close_wait.wait(record, grace);
+  return is_here() && parts_.close_wait.wait(record, grace);
 }
 
 template <class Key, class T, class C, class E>

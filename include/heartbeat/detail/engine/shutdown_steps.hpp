@@ -38,11 +38,19 @@ class ShutdownSteps {
   }
 
   /// Fires after `begin`, when no close is open any more.
-  [[nodiscard]] std::stop_token closes_over() const noexcept { return engine_->parts().shutdown.closes_over_token(); }
+  [[nodiscard]] std::stop_token closes_over() const { return token(&Shutdown<Engine>::closes_over_token); }
   /// Fires after `finish`, when no user code runs any more.
-  [[nodiscard]] std::stop_token quiet() const noexcept { return engine_->parts().shutdown.quiet_token(); }
+  [[nodiscard]] std::stop_token quiet() const { return token(&Shutdown<Engine>::quiet_token); }
 
  private:
+  // In a child of fork() nothing of it is open, and nothing runs.
+  [[nodiscard]] std::stop_token token(std::stop_token (Shutdown<Engine>::*of)() const noexcept) const {
+    if (engine_->is_here()) return (engine_->parts().shutdown.*of)();
+    std::stop_source fired;
+    fired.request_stop();
+    return fired.get_token();
+  }
+
   Engine* engine_;
   std::uint64_t skipped_ = 0;
   bool has_grace_ = false;

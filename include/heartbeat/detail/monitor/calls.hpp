@@ -20,7 +20,7 @@ namespace heartbeat::detail {
 
 template <class Key, class C, class E, class D>
 std::uint64_t MonitorEngine<Key, C, E, D>::watch(Key&& key, const WatchOptions& options, std::error_code& error) {
-  if (const errc rule = broken_rule(options); rule != errc{}) {
+  if (const errc rule = is_here() ? broken_rule(options) : errc::made_before_fork; rule != errc{}) {
     error = make_error_code(rule);
     return 0;
   }
@@ -49,6 +49,7 @@ std::uint64_t MonitorEngine<Key, C, E, D>::watch(Key&& key, const WatchOptions& 
 
 template <class Key, class C, class E, class D>
 bool MonitorEngine<Key, C, E, D>::touch(const Key& key, std::uint64_t generation) {
+  if (!is_here()) return false;
   const Place place = place_of(key);
   const Instant at = now();
   MonitorEffects effects;
@@ -63,6 +64,7 @@ bool MonitorEngine<Key, C, E, D>::touch(const Key& key, std::uint64_t generation
 
 template <class Key, class C, class E, class D>
 bool MonitorEngine<Key, C, E, D>::forget(const Key& key, std::uint64_t generation) {
+  if (!is_here()) return false;
   const Place place = place_of(key);
   RecordPtr record;  // freed when the lock is free
   const MutexLock lock{place.shard.mutex()};
@@ -95,6 +97,7 @@ bool MonitorEngine<Key, C, E, D>::sweep_one(Shard& shard, std::vector<Key>& keys
 template <class Key, class C, class E, class D>
 std::vector<Key> MonitorEngine<Key, C, E, D>::sweep() {
   std::vector<Key> keys;
+  if (!is_here()) return keys;
   for (std::size_t number = 0; number < shards_.size(); ++number) {
     Shard& shard = *shards_[number];
     Turn& turn = *turns_[number];
@@ -122,6 +125,7 @@ std::vector<Key> MonitorEngine<Key, C, E, D>::sweep() {
 
 template <class Key, class C, class E, class D>
 auto MonitorEngine<Key, C, E, D>::look(const Key& key) const -> std::optional<Seen> {
+  if (!is_here()) return std::nullopt;
   const Place place = place_of(key);
   const MutexLock lock{place.shard.mutex()};
   const Record* const record = place.shard.find(place.hash, key, Shard::any_generation);
@@ -136,6 +140,7 @@ auto MonitorEngine<Key, C, E, D>::look(const Key& key) const -> std::optional<Se
 template <class Key, class C, class E, class D>
 MonitorStatistics MonitorEngine<Key, C, E, D>::statistics() const {
   MonitorStatistics sum;
+  if (!is_here()) return sum;
   for (const std::unique_ptr<Shard>& shard : shards_) {
     const MutexLock lock{shard->mutex()};
     const MonitorStatistics& some = shard->counters();

@@ -32,10 +32,13 @@ class MonitorLifetime {
     references_.fetch_add(1, std::memory_order_relaxed);  // nothing is read on its account: the caller has one
   }
   void remove_reference() noexcept {
-    if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
+    if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1 && is_here()) delete this;
   }
 
-  /// False once closed.
+  /// False in a child of the process that it was made in, where nothing of it is used (F53): whoever is called there
+  /// asks before he takes a lock.
+  [[nodiscard]] bool is_here() const noexcept { return gate_.is_here(); }
+  /// False once closed, and in a child.
   [[nodiscard]] bool enter() noexcept { return gate_.enter(); }
   /// REQUIRES: the caller has a reference.
   void leave() noexcept {

@@ -52,6 +52,7 @@ void MonitorEngine<Key, C, E, D>::turn(Turn& turn, Shard& shard) noexcept {
 
 template <class Key, class C, class E, class D>
 bool MonitorEngine<Key, C, E, D>::shutdown(Duration grace) noexcept {
+  if (!is_here()) return true;
   add_reference();  // the sink may destroy the monitor while we are here
   for (const std::unique_ptr<Shard>& shard : shards_) {
     for (std::uint64_t cursor = 0; cursor != KeyIndex<Record>::visit_end;) {
@@ -68,6 +69,7 @@ bool MonitorEngine<Key, C, E, D>::shutdown(Duration grace) noexcept {
 
 template <class Key, class C, class E, class D>
 void MonitorEngine<Key, C, E, D>::release() noexcept {
+  if (!is_here()) return;
   shutdown({});
   let_go();
 }

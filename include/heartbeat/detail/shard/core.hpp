@@ -21,6 +21,7 @@
 #include <heartbeat/detail/shard/performing.hpp>
 #include <heartbeat/detail/shard/shard.hpp>
 #include <heartbeat/detail/telling/event_room.hpp>
+#include <heartbeat/detail/threads/origin.hpp>
 #include <heartbeat/duration.hpp>
 
 namespace heartbeat::detail {
@@ -63,8 +64,12 @@ class Core {
 
   void add_reference() noexcept { references_.fetch_add(1, std::memory_order_relaxed); }  // the caller has one already
   void remove_reference() noexcept {
-    if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
+    if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1 && is_here()) delete this;
   }
+
+  /// False in a child of the process that it was made in, where nothing of it is used (F53): whoever is called there
+  /// asks before he takes a lock.
+  [[nodiscard]] bool is_here() const noexcept { return origin_.is_here(); }
 
   /// Whose callbacks its callbacks are: its own, or another engine's that is one with it to the user.
   [[nodiscard]] const void* owner() const noexcept { return owner_; }
@@ -80,7 +85,6 @@ class Core {
 
   [[nodiscard]] std::size_t shard_count() const noexcept { return shards_.size(); }
   [[nodiscard]] Shard& shard(std::size_t place) noexcept { return *shards_[place]; }
-  [[nodiscard]] const Shard& shard(std::size_t place) const noexcept { return *shards_[place]; }
 
   /// Calls `fn(Shard&)` for one shard after the other until it gives true; whether it did. Begins elsewhere each time,
   /// so that a busy shard does not keep the others waiting (G10).
@@ -113,6 +117,7 @@ class Core {
   std::vector<std::unique_ptr<Shard>> shards_;  // constant once made
 
  private:
+  const Origin origin_;
   Core* owner_ = this;  // constant once anything is started; kept by a reference, if another
   std::atomic<std::size_t> references_{1};
   std::atomic<std::size_t> next_shard_{0};

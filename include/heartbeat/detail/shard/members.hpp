@@ -29,6 +29,7 @@ inline void Shard::unpin() noexcept {
 }
 
 inline void Shard::on_answer(AnswerSlot& answered, std::uint64_t serial, BeatResult&& result) noexcept {
+  if (!core_.is_here()) return;
   BeatSlot& slot = static_cast<BeatSlot&>(answered);
   Effects effects;
   if (!gate_.enter()) {  // shut down: only memory is left to be tidied up
@@ -51,7 +52,7 @@ inline void Shard::on_answer(AnswerSlot& answered, std::uint64_t serial, BeatRes
 inline std::stop_token Shard::stop_token_of(AnswerSlot& answered, std::uint64_t serial) {
   BeatSlot& slot = static_cast<BeatSlot&>(answered);
   std::stop_source made;
-  {
+  if (core_.is_here()) {
     const MutexLock lock{mutex_};
     if (slot.serial == serial) {
       if (!slot.stop.stop_possible()) slot.stop = std::move(made);
@@ -63,6 +64,7 @@ inline std::stop_token Shard::stop_token_of(AnswerSlot& answered, std::uint64_t 
 }
 
 inline void Shard::on_second_answer() noexcept {
+  if (!core_.is_here()) return;
   const MutexLock lock{mutex_};
   ++parts_.counters.second_answers;
 }

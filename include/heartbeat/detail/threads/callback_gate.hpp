@@ -9,20 +9,22 @@
 //
 // Ground rules: the count of entries and the closed bit are one atomic word, so that an entry is either counted before
 // the gate closed, and waited for, or refused. A closed gate becomes empty exactly once: refused entries are not
-// counted.
+// counted. In a child of fork() it is closed, and never becomes empty.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
 
+#include <heartbeat/detail/threads/origin.hpp>
 #include <heartbeat/detail/threads/threading.hpp>
 
 namespace heartbeat::detail {
 
 class CallbackGate {
  public:
-  /// False once closed.
+  /// False once closed, and in a child.
   [[nodiscard]] bool enter() noexcept {
+    if (!is_here()) return false;
     std::uint64_t word = word_.load(std::memory_order_relaxed);  // only a guess: the exchange below decides
     do {
       if ((word & closed) != 0) return false;
@@ -34,11 +36,15 @@ class CallbackGate {
   [[nodiscard]] bool leave() noexcept { return word_.fetch_sub(1, std::memory_order_acq_rel) == closed + 1; }
 
   /// True if the gate was open and is empty.
-  [[nodiscard]] bool close() noexcept { return word_.fetch_or(closed, std::memory_order_acq_rel) == 0; }
+  [[nodiscard]] bool close() noexcept { return is_here() && word_.fetch_or(closed, std::memory_order_acq_rel) == 0; }
+
+  /// False in a child of the process that it was made in.
+  [[nodiscard]] bool is_here() const noexcept { return origin_.is_here(); }
 
  private:
   static constexpr std::uint64_t closed = std::uint64_t{1} << 63;
 
+  const Origin origin_;
   Atomic<std::uint64_t> word_{0};
 };
 

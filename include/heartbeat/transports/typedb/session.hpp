@@ -13,6 +13,7 @@
 #include <heartbeat/clock.hpp>
 #include <heartbeat/detail/threads/require_stop_token.hpp>
 #include <heartbeat/end.hpp>
+#include <heartbeat/error.hpp>
 #include <heartbeat/transports/typedb/session_id.hpp>
 #include <heartbeat/transports/typedb/session_ledger.hpp>
 #include <heartbeat/transports/typedb/session_record.hpp>
@@ -47,7 +48,7 @@ class Session {
 
   /// The id on the server: the newest one, where it was reopened.
   [[nodiscard]] SessionId id() const {
-    return record_ ? ledger_->read(*record_, [](const Record& record) { return record.id; }) : SessionId{};
+    return is_here() ? ledger_->read(*record_, [](const Record& record) { return record.id; }) : SessionId{};
   }
 
   /// The database it is open on.
@@ -57,7 +58,7 @@ class Session {
 
   /// How the session stands.
   [[nodiscard]] SessionState state() const {
-    if (!record_) return SessionState::closed;
+    if (!is_here()) return SessionState::closed;
     return ledger_->read(*record_, [](const Record& record) { return record.state; });
   }
 
@@ -82,7 +83,7 @@ class Session {
 
   /// Why the session was lost; none if it was not.
   [[nodiscard]] std::optional<Failure<SessionId>> failure() const {
-    if (!record_) return std::nullopt;
+    if (!is_here()) return std::nullopt;
     return ledger_->read(*record_, [](const Record& record) { return record.failure; });
   }
 
@@ -99,15 +100,17 @@ class Session {
 
   /// As `close()`, with the error as a value.
   void close(std::error_code& error) {
+    error.clear();
+    if (!record_) return;
     request_close();
-    error = record_ ? ledger_->wait_closed(*record_) : std::error_code{};
+    error = is_here() ? ledger_->wait_closed(*record_) : make_error_code(errc::made_before_fork);
   }
 
   /// Stops the heartbeat, and has the server told without waiting for it.
   ///
   /// Blocks: as a handle's `stop` does (G15), never on the network. Guarantees: no beat is sent after it has returned.
   void request_close() {
-    if (!record_) return;
+    if (!is_here()) return;
     const auto closing = ledger_->begin_close(*record_);
     if (closing.was_reopening) {
       record_->abandon_reopening();
@@ -125,8 +128,11 @@ class Session {
  private:
   using Record = detail::SessionRecord<C>;
 
+  // It holds a session, and was not opened by the parent process.
+  [[nodiscard]] bool is_here() const noexcept { return record_ && ledger_->is_here(); }
+
   std::shared_ptr<typename Record::Handle> current() const {
-    if (!record_) return nullptr;
+    if (!is_here()) return nullptr;
     return ledger_->read(*record_, [](const Record& record) { return record.handle; });
   }
 

@@ -16,6 +16,7 @@
 #include <utility>
 
 #include <heartbeat/clock.hpp>
+#include <heartbeat/detail/threads/origin.hpp>
 #include <heartbeat/duration.hpp>
 #include <heartbeat/end.hpp>
 #include <heartbeat/error.hpp>
@@ -44,6 +45,9 @@ class SessionLedger {
   };
 
   explicit SessionLedger(Duration close_timeout) : close_timeout_{close_timeout} {}
+
+  /// False in a child of the process that it was made in, where nothing else of it is called (F53).
+  [[nodiscard]] bool is_here() const noexcept { return origin_.is_here(); }
 
   // Uses: what the manager has to outlive.
 
@@ -313,6 +317,7 @@ class SessionLedger {
   }
 
   const Duration close_timeout_;
+  const heartbeat::detail::Origin origin_;
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::unordered_map<SessionId, Pointer> sessions_;  // by their id on the server, or the last one while reopening

@@ -58,6 +58,9 @@ namespace heartbeat::typedb {
 /// are closed then. Guarantees: a heartbeat runs only for a session that the server has granted, and its validity
 /// counts from before that was asked for (G9). A session is closed on the server once its last beat was answered or has
 /// timed out, and once more only where that failed (F15). No session ends unheard: it is closed, or `on_lost` is told.
+///
+/// After fork() the child's copy does nothing, and closes nothing: as `HeartbeatRegistry`. What the child needs it
+/// makes itself, on a channel of its own.
 template <class Stub, Clock C = BootClock, class E = BasicThreadExecutor<C>>
 class BasicSessionManager {
   static_assert(
@@ -107,6 +110,10 @@ class BasicSessionManager {
 
   /// As above; what went wrong is told in `error`, and the server's words on it in `text`.
   void connect(std::error_code& error, std::string* text = nullptr) {
+    if (!ledger_->is_here()) {
+      error = make_error_code(errc::made_before_fork);
+      return;
+    }
     typename detail::ConnectRpc<Stub>::Request request;
     request.set_version(static_cast<decltype(request.version())>(protocol_version));
     typename detail::ConnectRpc<Stub>::Response response;
@@ -141,7 +148,7 @@ class BasicSessionManager {
   bool shutdown(Duration grace);
 
   /// How many sessions there are: open, reopening, or with a word from the server outstanding.
-  [[nodiscard]] std::size_t size() const { return ledger_->size(); }
+  [[nodiscard]] std::size_t size() const { return ledger_->is_here() ? ledger_->size() : 0; }
 
   /// The numbers of the heartbeats.
   [[nodiscard]] Statistics statistics() const { return registry_.statistics(); }

@@ -105,7 +105,7 @@ template <class Stub, Clock C, class E>
 Session<C> BasicSessionManager<Stub, C, E>::open(std::string database, Options options, std::error_code& error,
                                                  std::string* text) {
   if (text != nullptr) text->clear();
-  error = broken_rule_of(options, text);
+  error = ledger_->is_here() ? broken_rule_of(options, text) : make_error_code(errc::made_before_fork);
   if (error) return {};
   const typename Ledger::Use use{*ledger_};
   if (!use) error = make_error_code(errc::shut_down);
@@ -261,6 +261,7 @@ void BasicSessionManager<Stub, C, E>::post_blocking(Work& work) noexcept {
 
 template <class Stub, Clock C, class E>
 bool BasicSessionManager<Stub, C, E>::shutdown(Duration grace) {
+  if (!ledger_->is_here()) return true;
   for (auto record = ledger_->shut(); record != nullptr;) {
     record->abandon_reopening();
     ledger_->leave();

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: BSL-1.0
+// How tests look into a child that fork() has made of them: it runs a function, says what was not as it should be, and
+// ends by exit(), which destroys what is static. If it hangs, a signal ends it. Read next: processes/fork.cpp.
+#pragma once
+
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <string_view>
+#include <sys/wait.h>
+#include <system_error>
+#include <unistd.h>
+
+#include "waiting.hpp"
+
+namespace heartbeat::testing {
+
+/// What a child has to say to its parent.
+class Child {
+ public:
+  explicit Child(int pipe) noexcept : pipe_{pipe} {}
+
+  void check(bool is_so, std::string_view what) const {
+    if (!is_so) say("not so: " + std::string{what} + "; ");
+  }
+
+ private:
+  void say(const std::string& text) const {
+    [[maybe_unused]] const auto written = ::write(pipe_, text.data(), text.size());
+  }
+
+  const int pipe_;
+};
+
+/// Forks. The child calls `fn(const Child&)` and exits. True, if it said nothing, and neither hung nor died.
+template <class Fn>
+[[nodiscard]] Waited in_child(Fn fn) {
+  int ends[2];
+  if (::pipe(ends) != 0) throw std::system_error{errno, std::generic_category(), "pipe"};
+  std::fflush(nullptr);  // else the child prints it once more
+  const ::pid_t child = ::fork();
+  if (child < 0) throw std::system_error{errno, std::generic_category(), "fork"};
+  if (child == 0) {
+    // Whoever forked may have blocked it, as threads of the library have.
+    sigset_t alarm{};
+    ::sigemptyset(&alarm);
+    ::sigaddset(&alarm, SIGALRM);
+    std::signal(SIGALRM, SIG_DFL);
+    ::pthread_sigmask(SIG_UNBLOCK, &alarm, nullptr);
+    ::alarm(static_cast<unsigned>(generous_limit.count()));
+    fn(Child{ends[1]});
+    std::exit(0);
+  }
+  ::close(ends[1]);
+  std::string said;
+  char some[256];
+  for (ssize_t count = ::read(ends[0], some, sizeof some); count > 0; count = ::read(ends[0], some, sizeof some))
+    said.append(some, static_cast<std::size_t>(count));
+  ::close(ends[0]);
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  if (WIFSIGNALED(status)) {
+    said += WTERMSIG(status) == SIGALRM ? "it hung" : "it died of signal " + std::to_string(WTERMSIG(status));
+  } else if (WEXITSTATUS(status) != 0) {
+    said += "it exited with " + std::to_string(WEXITSTATUS(status));
+  }
+  Waited result{said.empty()};
+  result.message() << "the child: " << said;
+  return result;
+}
+
+}  // namespace heartbeat::testing
