@@ -335,6 +335,77 @@ BOOST_AUTO_TEST_CASE(an_executor_in_the_child_has_stopped) {
   BOOST_TEST(ran.wait());
 }
 
+/// Calls functions over and over, each on a thread of its own, until it dies.
+class Busy {
+ public:
+  explicit Busy(std::vector<std::function<void()>> all) {
+    for (auto& fn : all)
+      threads_.emplace_back([this, fn = std::move(fn)] {
+        while (!stopping_)
+          fn();
+      });
+  }
+  ~Busy() {
+    stopping_ = true;
+    for (std::thread& thread : threads_)
+      thread.join();
+  }
+
+ private:
+  std::atomic<bool> stopping_{false};
+  std::vector<std::thread> threads_;
+};
+
+// No user code runs under some of the locks, so that nobody can be kept there: but somebody may be there by chance.
+BOOST_AUTO_TEST_CASE(whatever_others_were_doing_the_child_comes_back) {
+  using Registry = HeartbeatRegistry<Key, Beats>;
+  const auto registry = std::make_unique<Registry>(
+      Beats{}, [](const Registry::EventType&) {}, one_shard);
+  std::stop_source program;
+  const auto group = std::make_unique<HeartbeatGroup<Registry>>(*registry, program.get_token());
+  HeartbeatMonitor<Key> monitor{nullptr, MonitorOptions{.shards = 1}};
+  ThreadExecutor executor;
+  const auto handle = registry->start(Key{"always"}, quick);
+  const Busy busy{{
+      [&] {
+        group->start(Key{"member"}, quick);
+        group->stop();
+      },
+      [&] { static_cast<void>(group->failures()); },
+      [&] {
+        HeartbeatOptions<> options = quick;
+        options.parent = program.get_token();
+        const auto one = registry->start(Key{"one"}, options);
+        static_cast<void>(one.stop_token());
+      },
+      [&] { static_cast<void>(registry->statistics()); },
+      [&] {
+        monitor.watch(Key{"client"}, 1h);
+        monitor.forget(Key{"client"});
+      },
+      [&] {
+        testing::Calling<Timer> timer;
+        executor.wake_by(timer, BootClock::now() + 1h);
+        executor.cancel(timer);
+      },
+  }};
+
+  for (int round = 0; round < 100; ++round) {
+    BOOST_TEST_REQUIRE(in_child([&](const Child& child) {
+      child.check(!handle.valid() && registry->size() == 0 && registry->statistics().started == 0, "nothing");
+      child.check(group->failures().empty() && !group->wait() && group->size() == 0, "an empty group");
+      group->stop();
+      std::destroy_at(group.get());
+      child.check(monitor.sweep().empty() && monitor.size() == 0 && !monitor.touch(Key{"client"}), "nobody watched");
+      testing::Calling<Timer> timer;
+      child.check(!executor.cancel(timer), "nothing armed");
+      std::destroy_at(&executor);
+      std::destroy_at(&monitor);
+      std::destroy_at(registry.get());
+    }));
+  }
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace heartbeat::fork_tests
