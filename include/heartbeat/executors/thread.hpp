@@ -18,6 +18,7 @@
 #include <heartbeat/error.hpp>
 #include <heartbeat/executor.hpp>
 #include <heartbeat/executors/blocking_pool.hpp>
+#include <heartbeat/executors/library_thread.hpp>
 #include <heartbeat/executors/thread_loop.hpp>
 #include <heartbeat/executors/work_queue.hpp>
 #include <heartbeat/fwd.hpp>
@@ -112,7 +113,7 @@ class BasicThreadExecutor {
     void start(ThreadExecutorOptions options) {
       of_engine.reserve(options.threads);
       for (std::size_t i = 0; i < options.threads; ++i) {
-        of_engine.emplace_back([held = loop] { held->run_thread(); });
+        of_engine.push_back(detail::library_thread("heartbeat", [held = loop] { held->run_thread(); }));
       }
       pool->start();
     }
