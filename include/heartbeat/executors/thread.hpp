@@ -52,6 +52,11 @@ struct ThreadExecutorOptions {
 /// A handle: copies are the same executor. When the last one dies, queued works and armed timers are dropped, and the
 /// threads are joined; on one of its own threads, that thread is detached instead, and keeps what it needs until it
 /// returns. With nothing to do no thread wakes up, but for those made for works that block, once, to end.
+///
+/// Its threads, and so all callbacks, run with every signal blocked but SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP,
+/// SIGSYS, SIGABRT and SIGPROF: what is sent to the process is taken by the program's own. A program that is started
+/// from a callback inherits that, unless posix_spawnattr_setsigmask says otherwise: see examples/guide/process.md, also
+/// before unloading a library that has one. They are named `heartbeat` and `heartbeat-call`.
 /// Threading: any thread. Blocks: the last copy's destructor, for works that are running. Allocates: in its
 /// constructors, and for more threads on those that it has for works that block.
 template <class C /* = BootClock */>

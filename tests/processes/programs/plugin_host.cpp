@@ -70,8 +70,10 @@ void wait_for_a_beat(int (*count_beats)()) {
 void end_close_and_load_again(const std::string& file, int flags) {
   for (int round = 0; round < 3; ++round) {
     Plugin plugin{file, flags};
+    int (*const count_beats)() = plugin.function<int()>("count_beats");
+    std::cout << (count_beats() == 0 ? "as new" : "as it was") << std::endl;
     plugin.function<void()>("start_sessions")();
-    wait_for_a_beat(plugin.function<int()>("count_beats"));
+    wait_for_a_beat(count_beats);
     plugin.function<void()>("end_sessions")();
     wait_for_the_last_thread();
     plugin.close();

@@ -33,17 +33,17 @@ std::string numbers(const sigset_t& signals) {
   return text;
 }
 
-// Blocks one signal more on this thread, and puts all back.
-struct OneMoreBlocked {
-  explicit OneMoreBlocked(int signal) {
+// Blocks that signal and no other on this thread, and puts all back.
+struct OnlyBlocked {
+  explicit OnlyBlocked(int signal) {
     sigset_t one;
     ::sigemptyset(&one);
     ::sigaddset(&one, signal);
-    ::pthread_sigmask(SIG_BLOCK, &one, &before);
+    ::pthread_sigmask(SIG_SETMASK, &one, &before);
   }
-  OneMoreBlocked(const OneMoreBlocked&) = delete;
-  OneMoreBlocked& operator=(const OneMoreBlocked&) = delete;
-  ~OneMoreBlocked() { ::pthread_sigmask(SIG_SETMASK, &before, nullptr); }
+  OnlyBlocked(const OnlyBlocked&) = delete;
+  OnlyBlocked& operator=(const OnlyBlocked&) = delete;
+  ~OnlyBlocked() { ::pthread_sigmask(SIG_SETMASK, &before, nullptr); }
 
   sigset_t before;
 };
@@ -66,7 +66,7 @@ BOOST_AUTO_TEST_CASE(it_takes_its_own_faults_an_abort_and_what_a_profiler_sends)
 }
 
 BOOST_AUTO_TEST_CASE(what_its_creator_blocks_stays_blocked) {
-  const OneMoreBlocked more{SIGPROF};
+  const OnlyBlocked only{SIGPROF};
   sigset_t blocked;
 
   heartbeat::detail::library_thread("heartbeat-test", [&] { blocked = blocked_here(); }).join();
@@ -75,7 +75,7 @@ BOOST_AUTO_TEST_CASE(what_its_creator_blocks_stays_blocked) {
 }
 
 BOOST_AUTO_TEST_CASE(its_creator_blocks_afterwards_what_it_did_before) {
-  const OneMoreBlocked more{SIGUSR2};
+  const OnlyBlocked only{SIGUSR2};
   const std::string before = numbers(blocked_here());
 
   std::thread thread = heartbeat::detail::library_thread("heartbeat-test", [] {});
@@ -96,7 +96,7 @@ struct CannotBeKept {
 };
 
 BOOST_AUTO_TEST_CASE(its_creator_blocks_what_it_did_before_where_it_cannot_be_made) {
-  const OneMoreBlocked more{SIGUSR2};
+  const OnlyBlocked only{SIGUSR2};
   const std::string before = numbers(blocked_here());
 
   BOOST_CHECK_THROW((void)heartbeat::detail::library_thread("heartbeat-test", CannotBeKept{}), std::runtime_error);
@@ -105,7 +105,7 @@ BOOST_AUTO_TEST_CASE(its_creator_blocks_what_it_did_before_where_it_cannot_be_ma
 }
 
 BOOST_AUTO_TEST_CASE(what_blocks_them_puts_back_what_was) {
-  const OneMoreBlocked more{SIGUSR2};
+  const OnlyBlocked only{SIGUSR2};
   const std::string before = numbers(blocked_here());
   {
     const ProgramSignalsBlocked meanwhile;

@@ -66,9 +66,10 @@ struct Sessions {
   Registry::Handle of_quick, of_hanging;
 };
 
+}  // namespace
+
 // [sessions]
-// Has the registry.
-std::unique_ptr<Sessions> sessions;
+static std::unique_ptr<Sessions> sessions;  // with the registry
 
 extern "C" void start_sessions() {
   sessions = std::make_unique<Sessions>();
@@ -79,6 +80,8 @@ extern "C" void end_sessions() {
   sessions.reset();
 }
 // [sessions]
+
+namespace {
 
 void end_registry_in_its_callback() {
   sessions->registry.reset();
