@@ -17,6 +17,7 @@
 #include <vector>
 
 #include <heartbeat/executor.hpp>
+#include <heartbeat/executors/library_thread.hpp>
 #include <heartbeat/executors/work_queue.hpp>
 
 namespace heartbeat::detail {
@@ -27,11 +28,11 @@ struct BlockingPoolTimes {
   std::chrono::nanoseconds idle = std::chrono::seconds{10};          ///< a thread sleeps so long: there are too many
 };
 
-/// Makes threads as the standard library does.
-struct StandardThreads {
+/// Makes threads as the library makes all of its own.
+struct PoolThreads {
   template <class Body>
   [[nodiscard]] std::thread operator()(Body&& body) const {
-    return std::thread{std::forward<Body>(body)};
+    return library_thread("heartbeat-call", std::forward<Body>(body));
   }
 };
 
@@ -66,7 +67,7 @@ struct StandardThreads {
 /// A thread that has ended is joined by the next one that ends, or by `join`.
 ///
 /// Threading: any thread, `start` and `join` apart. Allocates: `start`, and pool threads that make another; not `post`.
-template <class MakeThread = StandardThreads>
+template <class MakeThread = PoolThreads>
 class BlockingPool : public std::enable_shared_from_this<BlockingPool<MakeThread>> {
  public:
   /// How many threads never end, if the limit allows for them: one that takes a work, and one that is free meanwhile.

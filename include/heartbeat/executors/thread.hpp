@@ -19,6 +19,7 @@
 #include <heartbeat/error.hpp>
 #include <heartbeat/executor.hpp>
 #include <heartbeat/executors/blocking_pool.hpp>
+#include <heartbeat/executors/library_thread.hpp>
 #include <heartbeat/executors/thread_loop.hpp>
 #include <heartbeat/executors/work_queue.hpp>
 #include <heartbeat/fwd.hpp>
@@ -53,6 +54,11 @@ struct ThreadExecutorOptions {
 /// threads are joined; on one of its own threads, that thread is detached instead, and keeps what it needs until it
 /// returns. With nothing to do no thread wakes up, but for those made for works that block, once, to end. After fork()
 /// the child's copy is one that has stopped, and its end joins nobody.
+///
+/// Its threads, and so all callbacks, run with every signal blocked but SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP,
+/// SIGSYS, SIGABRT and SIGPROF: what is sent to the process is taken by the program's own. A program that is started
+/// from a callback inherits that, unless posix_spawnattr_setsigmask says otherwise: see examples/guide/process.md, also
+/// before unloading a library that has one. They are named `heartbeat` and `heartbeat-call`.
 /// Threading: any thread. Blocks: the last copy's destructor, for works that are running. Allocates: in its
 /// constructors, and for more threads on those that it has for works that block.
 template <class C /* = BootClock */>
@@ -124,7 +130,7 @@ class BasicThreadExecutor {
     void start(ThreadExecutorOptions options) {
       of_engine.reserve(options.threads);
       for (std::size_t i = 0; i < options.threads; ++i) {
-        of_engine.emplace_back([held = loop] { held->run_thread(); });
+        of_engine.push_back(detail::library_thread("heartbeat", [held = loop] { held->run_thread(); }));
       }
       pool->start();
     }

@@ -21,6 +21,7 @@
 #include <grpcpp/support/status.h>
 
 #include <heartbeat/detail/threads/require_stop_token.hpp>
+#include <heartbeat/executors/library_thread.hpp>
 
 namespace heartbeat {
 
@@ -85,7 +86,7 @@ template <class Stub>
       return;
     }
     try {
-      std::thread{[held] { delete held; }}.detach();
+      library_thread("heartbeat-free", [held] { delete held; }).detach();
     } catch (const std::system_error&) {
       // No thread to be had: better a channel that stays.
     }

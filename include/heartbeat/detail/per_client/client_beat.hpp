@@ -24,6 +24,7 @@
 
 #include <heartbeat/detail/shard/core.hpp>
 #include <heartbeat/detail/shard/telling.hpp>
+#include <heartbeat/detail/timing/clock_instant.hpp>
 #include <heartbeat/error.hpp>
 #include <heartbeat/event.hpp>
 
