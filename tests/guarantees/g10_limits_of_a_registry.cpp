@@ -70,6 +70,20 @@ BOOST_AUTO_TEST_CASE(retries_keep_the_rate_together_with_first_attempts) {
   });
 }
 
+// A server that is dead for some leaves the living at least half of the rate.
+BOOST_AUTO_TEST_CASE(retries_get_half_of_the_rate) {
+  World world{{.max_sends_per_second = 10, .seed = 1, .shards = 1}};
+  std::vector<Handle> handles;
+  world.transport.otherwise().fail();
+  for (int key = 0; key < 20; ++key)
+    handles.push_back(world.registry->start(key, impatient()));
+
+  world.executor.run_for(40s);
+
+  BOOST_TEST(world.transport.beats().size() <= 20U + 5 * 40 + 1);
+  BOOST_TEST(world.transport.beats().size() >= 20U + 5 * 36 - 2, "the first attempts took 4 s at the most");
+}
+
 BOOST_AUTO_TEST_CASE(closes_and_their_repeats_keep_the_rate_together_with_beats) {
   check_rate([](World& world, std::vector<Handle>& handles) {
     for (int key = 0; key < 60; ++key)
