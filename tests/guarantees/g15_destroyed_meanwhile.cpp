@@ -168,6 +168,7 @@ BOOST_FIXTURE_TEST_CASE(by_another_callback_the_handle_and_the_registry_that_wai
 BOOST_FIXTURE_TEST_CASE(by_a_stop_callback_the_handles_of_all_that_are_stopped_or_replaced, Fenced) {
   const std::function<void(Registry&)> calls[] = {
       [](Registry& all) { all.stop_all(); },
+      [](Registry& all) { all.request_stop_all(); },
       [](Registry& all) { all.shutdown(3s); },
       [](Registry& all) {
         Options options = without_close();
