@@ -25,10 +25,10 @@ using namespace heartbeat::guarantees;  // NOLINT
 
 namespace {
 
-struct OneClient {
+struct SharedClient {
   int operator()(int) const { return 0; }
 };
-using Sessions = PerClient<int, ScriptedTransport<int>, OneClient, ManualClock, ManualExecutor>;
+using Sessions = PerClient<int, ScriptedTransport<int>, SharedClient, ManualClock, ManualExecutor>;
 
 struct Fenced {
   Fenced() { registry.emplace(transport, clock, executor, nullptr, RegistryOptions{.seed = 1, .shards = 1}); }
@@ -215,7 +215,7 @@ BOOST_FIXTURE_TEST_CASE(by_a_stop_callback_the_handle_of_a_member_that_its_group
 BOOST_FIXTURE_TEST_CASE(by_a_stop_callback_the_handle_of_the_last_key_of_a_client, Fenced) {
   for (const bool waits : {true, false}) {
     std::optional<Sessions> sessions;
-    sessions.emplace(transport, OneClient{}, clock, executor, nullptr, RegistryOptions{.seed = 1, .shards = 1});
+    sessions.emplace(transport, SharedClient{}, clock, executor, nullptr, RegistryOptions{.seed = 1, .shards = 1});
     for (const bool with_sessions : {false, true}) {
       auto handle = std::make_unique<Sessions::Handle>(sessions->start(7, without_close()));
       const std::stop_callback destroy{handle->stop_token(), [&] {
