@@ -32,6 +32,71 @@ BOOST_AUTO_TEST_CASE(a_rate_is_used_up_and_kept_whatever_the_shards) {
   }
 }
 
+// Whatever leaves counts: first attempts, retries, closes and their repeats. Tokens may be used late, and none is made.
+template <class Prepare>
+void check_rate(Prepare prepare) {
+  for (const std::uint32_t shards : {1U, 4U}) {
+    World world{{.max_sends_per_second = 10, .seed = 1, .shards = shards}};
+    std::vector<Handle> handles;
+    prepare(world, handles);
+
+    for (std::size_t second = 1; second <= 30; ++second) {
+      world.executor.run_for(1s);
+      const std::size_t sent = world.transport.beats().size() + world.transport.closes().size();
+      BOOST_TEST(sent >= 9 * second, shards << " shards, second " << second << ": they were not held back");
+      BOOST_TEST(sent <= 10 * second + 1, shards << " shards, second " << second);
+    }
+  }
+}
+
+// So short that retries alone would fill the rate.
+[[nodiscard]] Options impatient() {
+  Options options = at_once();
+  options.when_stalled = options.when_ended = OnEnd::leave;
+  options.on_stall = OnStall::keep_beating;
+  options.backoff = {.initial = 100ms, .maximum = 100ms};
+  options.floor = 10ms;
+  return options;
+}
+
+BOOST_AUTO_TEST_CASE(retries_keep_the_rate_together_with_first_attempts) {
+  check_rate([](World& world, std::vector<Handle>& handles) {
+    for (int key = 0; key < 20; ++key) {  // enough of both kinds to use the whole rate up
+      world.transport.on(key).fail().always();
+      handles.push_back(world.registry->start(key, impatient()));
+    }
+    for (int key = 20; key < 60; ++key)
+      handles.push_back(world.registry->start(key, impatient()));
+  });
+}
+
+// A server that is dead for some leaves the living at least half of the rate.
+BOOST_AUTO_TEST_CASE(retries_get_half_of_the_rate) {
+  World world{{.max_sends_per_second = 10, .seed = 1, .shards = 1}};
+  std::vector<Handle> handles;
+  world.transport.otherwise().fail();
+  for (int key = 0; key < 20; ++key)
+    handles.push_back(world.registry->start(key, impatient()));
+
+  world.executor.run_for(40s);
+
+  BOOST_TEST(world.transport.beats().size() <= 20U + 5 * 40 + 1);
+  BOOST_TEST(world.transport.beats().size() >= 20U + 5 * 36 - 2, "the first attempts took 4 s at the most");
+}
+
+BOOST_AUTO_TEST_CASE(closes_and_their_repeats_keep_the_rate_together_with_beats) {
+  check_rate([](World& world, std::vector<Handle>& handles) {
+    for (int key = 0; key < 60; ++key)
+      handles.push_back(world.registry->start(key, impatient()));
+    world.transport.otherwise_on_close().fail().always();
+    Options closing = at_once();
+    closing.interval = 1s;
+    closing.first_beat = FirstBeat::spread;
+    for (int key = 60; key < 100; ++key)
+      world.registry->start(key, closing).stop();
+  });
+}
+
 BOOST_AUTO_TEST_CASE(what_a_rate_makes_wait_is_counted_and_told_with_its_name) {
   World world{{.max_sends_per_second = 1, .seed = 1, .shards = 1}};
   const Handle first = world.registry->start(1, at_once());

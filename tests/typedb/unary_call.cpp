@@ -9,11 +9,17 @@
 #include <stop_token>
 #include <string>
 #include <thread>
+#include <typedb_server/server.hpp>
 #include <utility>
+#include <vector>
 
 #include <boost/test/unit_test.hpp>
+#include <grpcpp/create_channel.h>
+#include <grpcpp/security/credentials.h>
+#include <grpcpp/support/client_interceptor.h>
 
 #include <heartbeat/transports/grpc_call.hpp>
+#include <heartbeat/transports/typedb.hpp>
 
 #include "awaited.hpp"
 
@@ -65,6 +71,39 @@ Callback launched(Seen& seen, std::stop_token token) {
   return kept;
 }
 
+// Runs a function inside each TryCancel of a channel's calls.
+class InsideCancel final : public grpc::experimental::Interceptor {
+ public:
+  class Factory final : public grpc::experimental::ClientInterceptorFactoryInterface {
+   public:
+    explicit Factory(std::function<void()> fn) : fn_{std::move(fn)} {}
+    grpc::experimental::Interceptor* CreateClientInterceptor(grpc::experimental::ClientRpcInfo*) override {
+      return new InsideCancel{fn_};
+    }
+
+   private:
+    std::function<void()> fn_;
+  };
+
+  void Intercept(grpc::experimental::InterceptorBatchMethods* methods) override {
+    using Point = grpc::experimental::InterceptionHookPoints;
+    if (methods->QueryInterceptionHookPoint(Point::PRE_SEND_CANCEL)) fn_();
+    methods->Proceed();
+  }
+
+ private:
+  explicit InsideCancel(const std::function<void()>& fn) : fn_{fn} {}
+
+  std::function<void()> fn_;
+};
+
+std::shared_ptr<grpc::Channel> channel_to(const std::string& address, std::function<void()> inside_cancel) {
+  std::vector<std::unique_ptr<grpc::experimental::ClientInterceptorFactoryInterface>> interceptors;
+  interceptors.push_back(std::make_unique<InsideCancel::Factory>(std::move(inside_cancel)));
+  return grpc::experimental::CreateCustomChannelWithInterceptors(address, grpc::InsecureChannelCredentials(), {},
+                                                                 std::move(interceptors));
+}
+
 }  // namespace
 
 BOOST_AUTO_TEST_CASE(request_response_and_status_pass_through_and_the_call_is_freed) {
@@ -106,6 +145,43 @@ BOOST_AUTO_TEST_CASE(a_token_that_fires_first_leaves_the_freeing_to_the_answer) 
 
   BOOST_TEST(!was_freed_early);
   BOOST_TEST(seen.answers == 1);
+  BOOST_TEST(seen.is_freed());
+}
+
+// The one order in which the answer does not free the call, and nobody else comes after the stop callback: a real call,
+// since only that one's TryCancel takes the time for an answer.
+BOOST_AUTO_TEST_CASE(an_answer_while_the_token_fires_leaves_the_freeing_to_the_stop_callback) {
+  using Pulse = heartbeat::typedb::detail::PulseRpc<::typedb::protocol::TypeDB::Stub>;
+  typedb_server::Server server;
+  heartbeat::testing::Awaited<bool> answered;
+  bool was_freed_early = true;
+  Seen seen;
+  const auto answer_now = [&] {
+    server.resume();
+    answered.next();
+    was_freed_early = seen.is_freed();
+  };
+  const auto stub = heartbeat::freed_off_grpc_threads(
+      std::make_shared<::typedb::protocol::TypeDB::Stub>(channel_to(server.address(), answer_now)));
+  struct Handler {
+    Note note;
+    void operator()(const grpc::Status& status, const Pulse::Response&) { note(status, {}); }
+  };
+  using Real = heartbeat::UnaryCall<Pulse::Request, Pulse::Response, Handler>;
+  std::stop_source source;
+  server.pause();
+  Real::launch(std::make_unique<Real>(stub, Handler{{&seen, seen.alive}}), heartbeat::testing::generous_limit, {},
+               source.get_token(), [&](auto* context, auto* request, auto* response, Callback done) {
+                 stub->async()->session_pulse(context, request, response, [&answered, done](grpc::Status status) {
+                   done(std::move(status));
+                   answered.bring(true);  // the call has been left
+                 });
+               });
+
+  source.request_stop();
+
+  BOOST_TEST(seen.answers == 1);
+  BOOST_TEST(!was_freed_early);
   BOOST_TEST(seen.is_freed());
 }
 

@@ -186,6 +186,30 @@ BOOST_AUTO_TEST_CASE(without_a_token_for_what_is_tried_again_its_permission_goes
   BOOST_TEST(subject.credits.available_again() == 49u);
 }
 
+// A token of each: a retry that took none of all would let its kind leave beside the rate, not within it.
+BOOST_AUTO_TEST_CASE(what_is_tried_again_takes_a_token_of_all_too) {
+  for (const bool first : {regular, again}) {
+    Subject subject{100, {.period = 1 * s}, {.period = 1 * s}};
+    subject.file(0, 100, first);
+    BOOST_TEST((subject.leave(10, 0) == Numbers{0}));
+    subject.file(1, 200, !first);
+
+    BOOST_TEST(subject.leave(10, 1 * s - 1).empty(), "the first one was " << (first ? "tried again" : "regular"));
+    BOOST_TEST((subject.leave(10, 1 * s) == Numbers{1}));
+  }
+}
+
+// And of its own, whatever there is of all.
+BOOST_AUTO_TEST_CASE(the_later_one_of_its_two_tokens_is_waited_for) {
+  Subject subject{100, {.period = 1 * s}, {.period = 3 * s}};
+  for (std::size_t hook = 0; hook < 3; ++hook)
+    subject.file(hook, static_cast<Tick>(100 + hook), again);
+
+  BOOST_TEST((subject.leave(10, 0) == Numbers{0}));
+  BOOST_TEST(subject.leave(10, 3 * s - 1).empty());
+  BOOST_TEST((subject.leave(10, 3 * s) == Numbers{1}));
+}
+
 // Two shards, one token a second: the second one has asked for its own, and needs no first one to wake it.
 BOOST_AUTO_TEST_CASE(shards_that_share_a_rate_take_turns) {
   Subject subject{100, {.period = 1 * s}};
@@ -229,6 +253,21 @@ BOOST_AUTO_TEST_CASE(what_was_chosen_and_not_sent_leaves_its_token_to_the_next) 
   Departures::Choice choice = subject.departures.choose(round, 0, subject.returned);
   BOOST_REQUIRE(choice.hook == subject.hooks.data());
   subject.departures.not_sent(choice, 0, subject.returned);
+
+  choice = subject.departures.choose(round, 0, subject.returned);
+
+  BOOST_TEST(choice.hook == &subject.hooks[1]);
+}
+
+BOOST_AUTO_TEST_CASE(what_was_chosen_again_and_not_sent_leaves_its_two_tokens_to_the_next) {
+  Subject subject{100, {.period = 1 * s}, {.period = 1 * s}};
+  subject.file(0, 100, again);
+  subject.file(1, 200, again);
+  Departures::Round round = subject.departures.begin(4);
+  Departures::Choice choice = subject.departures.choose(round, 0, subject.returned);
+  BOOST_REQUIRE(choice.hook == subject.hooks.data());
+  subject.departures.not_sent(choice, 0, subject.returned);
+  subject.give_back();
 
   choice = subject.departures.choose(round, 0, subject.returned);
 

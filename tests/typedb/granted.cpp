@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: BSL-1.0
+// G9: a session's validity counts from before it was asked for, however long the server took to answer: in virtual
+// time, with a stub that answers when the test says so.
+//
+//    asked                       answered         asked + ttl - margin       answered + ttl - margin
+//      |---------------------------|------- valid -------|---- not valid ----|
+//
+// Read next: session_manager.cpp and reopening.cpp, the same calls to a real server.
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include <boost/test/unit_test.hpp>
+#include <grpcpp/client_context.h>
+#include <grpcpp/support/status.h>
+
+#include <heartbeat/testing/manual_clock.hpp>
+#include <heartbeat/testing/manual_executor.hpp>
+#include <heartbeat/transports/typedb.hpp>
+#include <heartbeat/transports/typedb/session_manager.hpp>
+
+BOOST_AUTO_TEST_SUITE(granted)
+
+namespace {
+
+using namespace std::chrono_literals;
+using heartbeat::testing::ManualClock;
+using heartbeat::testing::ManualExecutor;
+using heartbeat::typedb::SessionState;
+using Generated = ::typedb::protocol::TypeDB::Stub;
+using Callback = std::function<void(grpc::Status)>;
+
+template <class Rpc>
+using RequestOf = const typename Rpc::Request*;
+template <class Rpc>
+using ResponseOf = typename Rpc::Response*;
+
+// Pulses and closes are answered inside the call, an opening when the test says so. The generated messages, and no
+// network.
+struct StubByHand {
+  using Connect = heartbeat::typedb::detail::ConnectRpc<Generated>;
+  using Contains = heartbeat::typedb::detail::ContainsRpc<Generated>;
+  using Create = heartbeat::typedb::detail::CreateRpc<Generated>;
+  using Open = heartbeat::typedb::detail::OpenRpc<Generated>;
+  using Close = heartbeat::typedb::detail::CloseRpc<Generated>;
+  using Pulse = heartbeat::typedb::detail::PulseRpc<Generated>;
+
+  struct Async {
+    void session_pulse(grpc::ClientContext*, RequestOf<Pulse>, ResponseOf<Pulse> response, Callback done) {
+      response->set_alive(is_alive);
+      done(pulse);
+    }
+    void session_close(grpc::ClientContext*, RequestOf<Close>, ResponseOf<Close>, Callback done) {
+      done(grpc::Status::OK);
+    }
+    void session_open(grpc::ClientContext*, RequestOf<Open>, ResponseOf<Open> response, Callback done) {
+      opening = response;
+      opened = std::move(done);
+    }
+    void connection_open(grpc::ClientContext*, RequestOf<Connect>, ResponseOf<Connect>, Callback);
+    void databases_contains(grpc::ClientContext*, RequestOf<Contains>, ResponseOf<Contains>, Callback);
+    void databases_create(grpc::ClientContext*, RequestOf<Create>, ResponseOf<Create>, Callback);
+
+    bool is_alive = true;
+    grpc::Status pulse;
+    ResponseOf<Open> opening = nullptr;
+    Callback opened;
+  };
+
+  Async* async() { return &calls; }
+
+  grpc::Status session_open(grpc::ClientContext*, const Open::Request&, ResponseOf<Open> response) {
+    meanwhile();
+    response->set_session_id("first session id");
+    return grpc::Status::OK;
+  }
+  grpc::Status connection_open(grpc::ClientContext*, const Connect::Request&, ResponseOf<Connect>) { return {}; }
+  grpc::Status databases_contains(grpc::ClientContext*, const Contains::Request&, ResponseOf<Contains> response) {
+    meanwhile();
+    response->set_contains(true);
+    return grpc::Status::OK;
+  }
+  grpc::Status databases_create(grpc::ClientContext*, const Create::Request&, ResponseOf<Create>) { return {}; }
+
+  Async calls;
+  std::function<void()> meanwhile = [] {};  // while a blocking call waits for its answer
+};
+
+using Manager = heartbeat::typedb::BasicSessionManager<StubByHand, ManualClock, ManualExecutor>;
+using Session = heartbeat::typedb::Session<ManualClock>;
+using Options = Manager::Options;
+
+struct Fixture {
+  ~Fixture() {
+    session.request_close();
+    if (stub->calls.opened) answer(grpc::Status::CANCELLED);
+    executor.run_for(1min);  // nothing is left that the manager would wait for in real time
+  }
+
+  void open(Options options = {.idle_timeout = 30s, .reopen_when_gone = true}) {
+    session = manager.open("orders", std::move(options));
+  }
+
+  // The server has forgotten the session, and a new one is asked for.
+  void forget() {
+    stub->calls.is_alive = false;
+    executor.help_until([&] { return stub->calls.opened != nullptr; });
+    stub->calls.is_alive = true;
+  }
+
+  void answer(const grpc::Status& status) {
+    stub->calls.opening->set_session_id("other session id");
+    std::exchange(stub->calls.opened, nullptr)(status);
+  }
+
+  ManualClock clock;
+  ManualExecutor executor{clock};
+  std::shared_ptr<StubByHand> stub = std::make_shared<StubByHand>();
+  Manager manager{stub, {.registry = {.seed = 1, .shards = 1}}, clock, executor};
+  Session session;
+};
+
+}  // namespace
+
+BOOST_FIXTURE_TEST_CASE(a_session_is_valid_from_before_it_was_asked_for, Fixture) {
+  executor.run_for(10s);
+  const auto asked_at = clock.now();
+  stub->calls.pulse = {grpc::StatusCode::UNAVAILABLE, "no pulse speaks for it"};
+  stub->meanwhile = [&] { executor.run_for(4s); };
+
+  open();
+
+  BOOST_TEST((clock.now() == asked_at + 4s));
+  BOOST_TEST(session.valid());
+  BOOST_TEST((session.valid_until() == asked_at + 29s));
+  executor.run_until(asked_at + 29s);
+  BOOST_TEST(!session.valid());
+}
+
+// What was asked before, for the database, is not the question.
+BOOST_FIXTURE_TEST_CASE(a_session_that_may_have_had_to_make_its_database_counts_from_its_own_question, Fixture) {
+  executor.run_for(10s);
+  const auto began = clock.now();
+  stub->meanwhile = [&] { executor.run_for(4s); };
+
+  open({.idle_timeout = 30s, .create_database = true});
+
+  BOOST_TEST((clock.now() == began + 8s));
+  BOOST_TEST((session.valid_until() == began + 4s + 29s));
+}
+
+BOOST_FIXTURE_TEST_CASE(a_session_that_is_reopened_is_valid_from_before_the_new_one_was_asked_for, Fixture) {
+  open();
+  forget();
+  const auto asked_at = clock.now();
+  stub->calls.pulse = {grpc::StatusCode::UNAVAILABLE, "no pulse speaks for it"};
+
+  executor.run_for(4s);
+  answer(grpc::Status::OK);
+  executor.run_ready();
+
+  BOOST_CHECK(session.state() == SessionState::open);
+  BOOST_TEST(session.valid());
+  BOOST_TEST((session.valid_until() == asked_at + 29s));
+}
+
+// An executor that is busy, or a callback that is slow, makes no session live longer.
+BOOST_FIXTURE_TEST_CASE(what_the_executor_takes_to_come_to_the_answer_is_not_added, Fixture) {
+  open();
+  forget();
+  const auto asked_at = clock.now();
+  stub->calls.pulse = {grpc::StatusCode::UNAVAILABLE, "no pulse speaks for it"};
+
+  answer(grpc::Status::OK);
+  clock.advance(4s);
+  executor.run_ready();
+
+  BOOST_CHECK(session.state() == SessionState::open);
+  BOOST_TEST((session.valid_until() == asked_at + 29s));
+}
+
+BOOST_FIXTURE_TEST_CASE(of_several_attempts_the_one_that_was_granted_counts, Fixture) {
+  open();
+  forget();
+  executor.run_for(20s);
+  answer({grpc::StatusCode::UNAVAILABLE, "busy"});
+  executor.help_until([&] { return stub->calls.opened != nullptr; });
+  const auto asked_at = clock.now();
+  stub->calls.pulse = {grpc::StatusCode::UNAVAILABLE, "no pulse speaks for it"};
+
+  executor.run_for(4s);
+  answer(grpc::Status::OK);
+  executor.run_ready();
+
+  BOOST_CHECK(session.state() == SessionState::open);
+  BOOST_TEST((session.valid_until() == asked_at + 29s));
+}
+
+// A server that forgets each new session at once must not be asked in a tight loop.
+BOOST_FIXTURE_TEST_CASE(a_session_that_is_forgotten_again_at_once_is_asked_for_after_a_pause, Fixture) {
+  Options options{.idle_timeout = 30s, .reopen_when_gone = true};
+  options.heartbeat = heartbeat_of(options);
+  options.heartbeat->first_beat = heartbeat::FirstBeat::now;
+  open(options);
+  forget();
+  const auto asked_at = clock.now();
+  answer(grpc::Status::OK);
+
+  forget();
+
+  BOOST_TEST((clock.now() > asked_at));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
