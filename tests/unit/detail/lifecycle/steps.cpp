@@ -310,6 +310,16 @@ BOOST_AUTO_TEST_CASE(what_could_not_be_sent_in_time_is_skipped_and_counted_and_t
   BOOST_TEST(subject.armed_at() == 20 * s);
 }
 
+BOOST_AUTO_TEST_CASE(a_grid_point_that_falls_to_a_retry_is_counted_as_skipped) {
+  Subject subject;
+  (void)subject.start(0);
+  subject.send(0);
+  (void)subject.fail(0);
+  (void)subject.due(5 * s + 200 * ms);
+
+  BOOST_TEST(subject.claim(5 * s + 200 * ms).skipped == 1u);
+}
+
 // Times are rounded up, so the next grid point is always nearer than the floor.
 BOOST_AUTO_TEST_CASE(a_floor_as_long_as_the_interval_does_not_skip_every_second_beat) {
   Subject subject;
