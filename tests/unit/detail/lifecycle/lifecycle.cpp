@@ -735,6 +735,18 @@ BOOST_AUTO_TEST_CASE(progress_sends_a_withheld_beat_now) {
   BOOST_TEST(subject.due(7 * s) == sends());
 }
 
+BOOST_AUTO_TEST_CASE(progress_that_is_too_old_by_the_time_of_the_beat_is_told_as_withheld_anew) {
+  Subject subject;
+  subject.rules.progress_within = 2 * s;
+  subject.bring_to(State::in_flight);
+  (void)subject.acknowledge(0);
+  (void)subject.due(5 * s);
+  BOOST_TEST(subject.life.progressed(7 * s));
+  subject.last_progress = 7 * s;
+
+  BOOST_TEST(subject.due(12 * s).told == mask_of(EventKind::withheld));
+}
+
 // It may be seen before the owner's call has come to say so.
 BOOST_AUTO_TEST_CASE(a_beat_that_is_sent_after_a_withheld_one_leaves_nothing_withheld) {
   Subject subject;
