@@ -347,7 +347,6 @@ BOOST_AUTO_TEST_CASE(an_acknowledgement_in_between_starts_the_count_anew) {
 }
 
 BOOST_AUTO_TEST_CASE(a_beat_that_could_not_be_sent_counts_as_failed) {
-  Subject subject;
   for (std::uint64_t seed = 0; seed < 50; ++seed) {
     Subject subject{plain_rules(), seed};
     subject.bring_to(State::ready);
