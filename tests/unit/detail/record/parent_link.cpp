@@ -17,10 +17,14 @@ using namespace heartbeat;
 using namespace heartbeat::detail;
 
 struct RecordingEnder final : ChildrenEnder {
-  void post_cancel(ParentLink& link) noexcept override { posted.push_back(&link); }
+  void post_cancel(ParentLink& link) noexcept override {
+    was_cancelled = link.is_cancelled();
+    posted.push_back(&link);
+  }
   void run_cancel(ParentLink& link) noexcept override { ran.push_back(&link); }
   void drop_cancel(ParentLink& link) noexcept override { dropped.push_back(&link); }
 
+  bool was_cancelled = false;  // when it was posted
   std::vector<ParentLink*> posted;
   std::vector<ParentLink*> ran;
   std::vector<ParentLink*> dropped;
@@ -61,6 +65,7 @@ BOOST_AUTO_TEST_CASE(a_token_that_fires_cancels_the_link_and_posts_it) {
   BOOST_TEST(family.link->is_cancelled());
   BOOST_REQUIRE_EQUAL(family.ender.posted.size(), 1u);
   BOOST_TEST(family.ender.posted[0] == family.link);
+  BOOST_TEST(family.ender.was_cancelled, "a start that comes too late for what was posted sees it");
 }
 
 BOOST_AUTO_TEST_CASE(a_token_that_has_fired_already_cancels_at_once) {
