@@ -95,6 +95,21 @@ BOOST_AUTO_TEST_CASE(the_defaults_keep_every_rule) {
 
   BOOST_CHECK(Options{}.interval == Duration{5s});
   BOOST_CHECK(Options{}.ttl == Duration{30s});
+  BOOST_CHECK(Options{}.if_running == heartbeat::IfRunning::refuse);
+}
+
+// What the documentation says of them.
+BOOST_AUTO_TEST_CASE(the_defaults_of_a_registry_are_those_that_are_documented) {
+  const RegistryOptions options;
+
+  BOOST_CHECK(options.gap_threshold == Duration{1s});
+  BOOST_TEST(options.event_capacity == 65'536u);
+  BOOST_TEST(options.max_in_flight == 65'536u);
+  BOOST_TEST(!options.max_sends_per_second.has_value());
+  BOOST_CHECK(options.close_grace == Duration{2s});
+  BOOST_TEST(!options.seed.has_value());
+  BOOST_CHECK(options.tick == Duration{1ms});
+  BOOST_TEST(!options.shards.has_value());
 }
 
 BOOST_AUTO_TEST_CASE(each_nonsense_value_has_its_code_and_the_message_names_the_option) {
@@ -212,9 +227,35 @@ BOOST_AUTO_TEST_CASE(attempts_that_rounding_would_push_beyond_the_end_do_not_fit
   options.floor = 2ms;
   BOOST_CHECK(broken_rule(options, 1ms) == errc::attempts_do_not_fit);
   options.floor = 1ns;
+  options.attempts = 4;  // 7 ms, since the end is rounded as well
+  BOOST_CHECK(broken_rule(options, 1ms) == errc::attempts_do_not_fit);
+  options.ttl = 21ms;
+  BOOST_CHECK(broken_rule(options, 1ms) == errc{});
+  options.ttl = 20ms;
+  options.attempts = 3;
+  options.floor = 1ns;
   BOOST_CHECK(broken_rule(options, 2ms) == errc::safety_margin_too_small);
   options.safety_margin = 4ms;
   BOOST_CHECK(broken_rule(options, 2ms) == errc::attempts_do_not_fit);
+}
+
+BOOST_AUTO_TEST_CASE(a_number_that_is_no_choice_is_refused_and_the_last_choice_is_taken) {
+  using heartbeat::OnEnd;
+  constexpr auto none = static_cast<OnEnd>(2);
+  const auto is_unknown = [](const Options& options) { return broken_rule(options) == errc::unknown_choice; };
+
+  BOOST_TEST(is_unknown(Options{.first_beat = static_cast<heartbeat::FirstBeat>(2)}));
+  BOOST_TEST(is_unknown(Options{.if_running = static_cast<heartbeat::IfRunning>(3)}));
+  BOOST_TEST(is_unknown(Options{.on_stall = static_cast<heartbeat::OnStall>(2)}));
+  BOOST_TEST(is_unknown(Options{.when_stalled = none}));
+  BOOST_TEST(is_unknown(Options{.when_gone = none}));
+  BOOST_TEST(is_unknown(Options{.when_ended = none}));
+  BOOST_CHECK(broken_rule(Options{.first_beat = heartbeat::FirstBeat::now,
+                                  .if_running = heartbeat::IfRunning::replace,
+                                  .on_stall = heartbeat::OnStall::keep_beating,
+                                  .when_stalled = OnEnd::leave,
+                                  .when_gone = OnEnd::leave,
+                                  .when_ended = OnEnd::leave}) == errc{});
 }
 
 BOOST_AUTO_TEST_CASE(every_registry_option_is_checked) {
@@ -229,6 +270,8 @@ BOOST_AUTO_TEST_CASE(every_registry_option_is_checked) {
   expect(Registry{.gap_threshold = 0s}, errc::gap_threshold_not_positive, "gap_threshold");
   expect(Registry{.gap_threshold = std::chrono::hours::min()}, errc::gap_threshold_not_positive, "gap_threshold");
   expect(Registry{.event_capacity = 0}, errc::event_capacity_not_positive, "event_capacity");
+  expect(Registry{.event_capacity = 1'000'000'001}, errc::event_capacity_not_positive, "event_capacity");
+  expect(Registry{.close_grace = -1ns}, errc::close_grace_negative, "close_grace");
   expect(Registry{.max_in_flight = 0}, errc::max_in_flight_not_positive, "max_in_flight");
   for (const std::uint32_t rate : {0U, 1'000'000'001U, 0xFFFFFFFFU}) {
     expect(Registry{.max_sends_per_second = rate}, errc::max_sends_per_second_not_positive, "max_sends_per_second");
@@ -243,7 +286,13 @@ BOOST_AUTO_TEST_CASE(every_registry_option_is_checked) {
 
 BOOST_AUTO_TEST_CASE(registry_options_beside_the_limits_are_taken) {
   BOOST_CHECK(broken_rule(RegistryOptions{.gap_threshold = hours_max}) == errc{});
+  BOOST_CHECK(broken_rule(RegistryOptions{.gap_threshold = 1ns}) == errc{});
   BOOST_CHECK(broken_rule(RegistryOptions{.event_capacity = 1}) == errc{});
+  BOOST_CHECK(broken_rule(RegistryOptions{.event_capacity = 1'000'000'000}) == errc{});
+  BOOST_CHECK(broken_rule(RegistryOptions{.max_in_flight = 1}) == errc{});
+  BOOST_CHECK(broken_rule(RegistryOptions{.max_sends_per_second = 1}) == errc{});
+  BOOST_CHECK(broken_rule(RegistryOptions{.max_sends_per_second = 1'000'000'000}) == errc{});
+  BOOST_CHECK(broken_rule(RegistryOptions{.close_grace = 0s}) == errc{});
   BOOST_CHECK(broken_rule(RegistryOptions{.tick = 1us}) == errc{});
   BOOST_CHECK(broken_rule(RegistryOptions{.tick = 1s}) == errc{});
   for (std::uint32_t shards = 1; shards <= 256; shards *= 2) {

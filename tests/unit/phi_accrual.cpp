@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <numeric>
 #include <system_error>
 #include <vector>
 
@@ -155,6 +156,7 @@ BOOST_AUTO_TEST_CASE(what_lies_further_back_than_the_window_fades) {
   for (int i = 0; i < 300; ++i)
     detector.arrived(state, 30s, 1s);
 
+  BOOST_TEST(state.intervals == 20u);
   BOOST_TEST(state.mean == 1e9, boost::test_tools::tolerance(1e-3));
   BOOST_CHECK(detector.allowance(state, 30s) < 3s);
 }
@@ -228,6 +230,35 @@ BOOST_AUTO_TEST_CASE(until_a_whole_ttl_of_intervals_was_seen_the_ttl_is_the_dead
   BOOST_CHECK(detector.allowance(after(detector, 30, 1s, 1s), 30s) < 3s);
   BOOST_CHECK(detector.allowance(after(detector, 7, 10s, 10s), 30s) == 30s);
   BOOST_CHECK(detector.allowance(after(detector, 8, 10s, 10s), 30s) < 21s);
+}
+
+// The mean tells their sum but for its rounding.
+BOOST_AUTO_TEST_CASE(intervals_that_are_exactly_a_ttl_together_are_a_whole_ttl) {
+  for (std::uint64_t seed = 1; seed <= 200; ++seed) {
+    detail::Random random{seed};
+    std::vector<std::int64_t> intervals;
+    for (int i = 0; i < 20; ++i)
+      intervals.push_back(1'000'000'000 + random.below(1'000'000'000));
+    const std::chrono::nanoseconds ttl{std::accumulate(intervals.begin(), intervals.end(), std::int64_t{0})};
+    const PhiAccrual detector;
+    PhiAccrual::State state;
+
+    for (const std::int64_t interval : intervals)
+      detector.arrived(state, ttl, std::chrono::nanoseconds{interval});
+
+    BOOST_TEST_REQUIRE(detector.allowance(state, ttl).count() < 5'000'000'000, "seed " << seed);
+  }
+}
+
+// It is kept in less digits than it has.
+BOOST_AUTO_TEST_CASE(the_longest_interval_is_remembered_to_no_less_than_it_was) {
+  const PhiAccrual detector{{.minimum_deviation = 1ns}};
+  for (int more = 0; more < 1'000; ++more) {
+    const std::chrono::nanoseconds interval = 5s + more * 7ns;
+    const PhiAccrual::State state = after(detector, 40, interval, interval);
+
+    BOOST_TEST_REQUIRE(detector.allowance(state, 30s).count() >= 2 * interval.count());
+  }
 }
 
 BOOST_AUTO_TEST_CASE(a_window_that_is_shorter_than_a_ttl_waits_for_it_all_the_same) {
@@ -314,6 +345,8 @@ BOOST_AUTO_TEST_CASE(options_that_break_a_rule_are_refused) {
   static_assert(broken_rule(PhiAccrualOptions{.threshold = nan}) == errc::threshold_out_of_range);
   static_assert(broken_rule(PhiAccrualOptions{.first = 1}) == errc::window_out_of_range);
   static_assert(broken_rule(PhiAccrualOptions{.window = 7}) == errc::window_out_of_range);
+  static_assert(broken_rule(PhiAccrualOptions{.window = 2, .first = 2}) == errc{});
+  static_assert(broken_rule(PhiAccrualOptions{.window = 1'000'000}) == errc{});
   static_assert(broken_rule(PhiAccrualOptions{.window = 1'000'001}) == errc::window_out_of_range);
   static_assert(broken_rule(PhiAccrualOptions{.floor = 0s}) == errc::floor_not_positive);
   static_assert(broken_rule(PhiAccrualOptions{.floor = 1ns}) == errc{});

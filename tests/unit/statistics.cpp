@@ -83,6 +83,9 @@ BOOST_AUTO_TEST_CASE(the_last_bucket_takes_everything_that_is_left) {
   const LatenessHistogram histogram = histogram_of({std::numeric_limits<std::int64_t>::max()});
 
   BOOST_TEST(histogram.counts[LatenessHistogram::buckets - 1] == 1u);
+
+  const std::chrono::nanoseconds limit = LatenessHistogram::limit_of(LatenessHistogram::buckets - 1);
+  BOOST_TEST(histogram_of({limit.count()}).counts[LatenessHistogram::buckets - 1] == 1u, "the first beyond the limits");
 }
 
 BOOST_AUTO_TEST_CASE(every_value_is_counted_once) {

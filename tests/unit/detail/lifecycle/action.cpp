@@ -63,11 +63,13 @@ BOOST_AUTO_TEST_CASE(two_actions_differ_by_any_field) {
 BOOST_AUTO_TEST_CASE(an_action_prints_everything_it_asks_for) {
   Action action = Action::ending(EndReason::stalled);
   action.abandon_beat = action.make_ready = true;
-  action.told = static_cast<EventMask>(mask_of(EventKind::missed) | mask_of(EventKind::jeopardy));
+  action.told =
+      static_cast<EventMask>(mask_of(EventKind::missed) | mask_of(EventKind::jeopardy) | mask_of(EventKind::ended));
   action.skipped = 2;
   action.withheld = 3;
 
-  BOOST_TEST(printed(action) == "abandon_beat make_ready end:stalled tell:missed tell:jeopardy skipped:2 withheld:3 ");
+  BOOST_TEST(printed(action) ==
+             "abandon_beat make_ready end:stalled tell:missed tell:jeopardy tell:ended skipped:2 withheld:3 ");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

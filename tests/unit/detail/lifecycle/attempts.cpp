@@ -108,6 +108,20 @@ BOOST_AUTO_TEST_CASE(a_pause_takes_half_of_a_share_and_nothing_of_the_floor) {
   BOOST_TEST(attempts.longest_pause(rules, 20, 1) == 0);
 }
 
+// Two sends are never closer together than a tick, whatever the floor is.
+BOOST_AUTO_TEST_CASE(of_a_floor_below_a_tick_an_attempt_takes_two_ticks) {
+  BeatRules rules = three_attempts();
+  rules.floor = 1;
+  Attempts attempts;
+  BOOST_TEST(Attempts::room(rules, 5) == 3 * 10 + 5);
+
+  attempts.sent();
+  attempts.failed();
+
+  BOOST_TEST(attempts.longest_pause(rules, 26, 5) == 6, "half of a share");
+  BOOST_TEST(attempts.longest_pause(rules, 22, 5) == 2);
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace

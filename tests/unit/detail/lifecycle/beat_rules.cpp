@@ -26,6 +26,9 @@ BOOST_AUTO_TEST_CASE(the_defaults_are_filled_in) {
   BOOST_TEST(rules.beat_timeout == rules.interval);
   BOOST_TEST(rules.margin == 1'000'000'000);
   BOOST_TEST(rules.floor == 100'000'000);
+  BOOST_TEST(rules.backoff_initial == 200'000'000);
+  BOOST_TEST(rules.backoff_maximum == 5'000'000'000);
+  BOOST_TEST(rules.backoff_multiplier == 2.0);
   BOOST_TEST(rules.progress_within == 0);
   BOOST_TEST(rules.attempts == 3u);
   BOOST_TEST(rules.max_failures == 0u);
@@ -73,6 +76,16 @@ BOOST_AUTO_TEST_CASE(each_option_arrives_in_its_field) {
                            .close_when_ended = false};
 
   BOOST_CHECK(make_rules(options, 1ms) == expected);
+}
+
+BOOST_AUTO_TEST_CASE(each_end_says_for_itself_whether_a_close_follows) {
+  const BeatRules stalled =
+      make_rules(Options{.when_stalled = OnEnd::close, .when_gone = OnEnd::leave, .when_ended = OnEnd::leave}, 1ms);
+  BOOST_TEST((stalled.close_when_stalled && !stalled.close_when_gone && !stalled.close_when_ended));
+
+  const BeatRules ended =
+      make_rules(Options{.when_stalled = OnEnd::leave, .when_gone = OnEnd::leave, .when_ended = OnEnd::close}, 1ms);
+  BOOST_TEST((!ended.close_when_stalled && !ended.close_when_gone && ended.close_when_ended));
 }
 
 BOOST_AUTO_TEST_CASE(a_multiplier_without_end_is_a_big_number) {

@@ -102,6 +102,16 @@ BOOST_AUTO_TEST_CASE(one_that_timed_out_is_in_doubt_for_good) {
   BOOST_TEST(close.is_in_doubt(), "the one that was not answered may still come");
 }
 
+BOOST_AUTO_TEST_CASE(an_error_after_a_timeout_takes_no_doubt_away) {
+  CloseStanding close = resting(true);
+  close.repeat();
+  close.sent();
+
+  close.failed(false);
+
+  BOOST_TEST(close.is_in_doubt());
+}
+
 BOOST_AUTO_TEST_CASE(one_that_is_left_while_it_is_under_way_is_in_doubt) {
   CloseStanding close = sent();
   close.leave();

@@ -72,6 +72,40 @@ BOOST_AUTO_TEST_CASE(held_told_that_the_old_close_is_over_waits_for_its_beat) {
   BOOST_TEST(subject.due(40 * s) == sends(), "its patience counts from now on");
 }
 
+BOOST_AUTO_TEST_CASE(held_that_waits_anew_is_waited_for_as_long_as_a_session_is_valid) {
+  Subject subject;
+  (void)subject.start(0, true);
+
+  subject.life.begin_patience({.now = 40 * s, .scale = subject.scale}, subject.rules);
+
+  BOOST_TEST(!subject.life.in_grace());
+  BOOST_TEST(subject.due(40 * s + limit - 1) == Action{});
+  BOOST_TEST(subject.due(40 * s + limit) == ends(EndReason::stalled));
+}
+
+BOOST_AUTO_TEST_CASE(held_that_waits_anew_and_is_still_valid_waits_until_that_is_over) {
+  Subject subject;
+  subject.bring_to(State::held);
+  const Moment moment{.now = 5 * s, .scale = subject.scale};
+  BOOST_TEST(subject.life.held_until(moment, subject.rules) == 29'000 - 3 * 101 - 1, "its attempts fit");
+
+  subject.life.begin_patience(moment, subject.rules);
+
+  BOOST_TEST(subject.life.in_grace());
+  BOOST_CHECK(subject.life.valid_until() == limit);
+  BOOST_TEST(subject.life.held_until(moment, subject.rules) == 29'000);
+}
+
+BOOST_AUTO_TEST_CASE(held_in_grace_that_is_released_in_time_is_in_grace_no_more) {
+  Subject subject;
+  subject.rules.first_now = false;
+  (void)subject.start_granted(0, 0, true);
+  subject.release_hold(5 * s);
+
+  BOOST_TEST(!subject.life.in_grace());
+  BOOST_TEST(subject.due(limit) == ends(EndReason::stalled));
+}
+
 BOOST_AUTO_TEST_CASE(every_other_state_told_that_a_close_is_over_stays) {
   for (const State state : {State::waiting, State::ready, State::sending, State::in_flight, State::ended}) {
     Subject subject;
@@ -313,14 +347,16 @@ BOOST_AUTO_TEST_CASE(an_acknowledgement_in_between_starts_the_count_anew) {
 }
 
 BOOST_AUTO_TEST_CASE(a_beat_that_could_not_be_sent_counts_as_failed) {
-  Subject subject;
-  subject.bring_to(State::ready);
+  for (std::uint64_t seed = 0; seed < 50; ++seed) {
+    Subject subject{plain_rules(), seed};
+    subject.bring_to(State::ready);
 
-  const Action action = subject.life.not_sent({.now = s, .scale = subject.scale}, subject.rules, subject.random);
+    const Action action = subject.life.not_sent({.now = s, .scale = subject.scale}, subject.rules, subject.random);
 
-  BOOST_TEST(action == tells({EventKind::missed, EventKind::jeopardy}));
-  check_state(subject, State::waiting);
-  BOOST_TEST(subject.armed_at() >= s + 100 * ms);
+    BOOST_TEST(action == tells({EventKind::missed, EventKind::jeopardy}));
+    check_state(subject, State::waiting);
+    BOOST_TEST(subject.armed_at() >= s + 100 * ms, "the floor counts from now");
+  }
 }
 
 // --- the beat's deadline
@@ -368,6 +404,14 @@ BOOST_AUTO_TEST_CASE(ready_that_is_no_longer_valid_has_stalled) {
   BOOST_TEST(subject.ready_until(0) == 29'000);
 
   BOOST_TEST(subject.waited_out(limit) == ends(EndReason::stalled));
+}
+
+BOOST_AUTO_TEST_CASE(ready_waits_no_longer_than_to_the_tick_in_which_its_validity_ends) {
+  Subject subject;
+  (void)subject.start_granted(0, 1);
+  (void)subject.due(0);
+
+  BOOST_TEST(subject.ready_until(0) == 29'000);
 }
 
 BOOST_AUTO_TEST_CASE(calling_states_that_are_no_longer_valid_have_stalled) {
@@ -488,6 +532,7 @@ BOOST_AUTO_TEST_CASE(waiting_after_a_gap_sends_one_fresh_beat_at_once) {
   check_state(subject, State::ready);
   BOOST_TEST(subject.life.in_grace());
   BOOST_TEST(subject.ready_until(100 * s) == 130'000, "a ttl at most");
+  BOOST_TEST(subject.claim(100 * s).lateness == 95 * s, "it was due before");
 }
 
 BOOST_AUTO_TEST_CASE(states_that_cannot_send_now_stay_in_grace_after_a_gap) {
@@ -687,6 +732,34 @@ BOOST_AUTO_TEST_CASE(progress_sends_a_withheld_beat_now) {
 
   BOOST_TEST(subject.armed_at() == 7 * s);
   BOOST_TEST(subject.due(7 * s) == sends());
+}
+
+BOOST_AUTO_TEST_CASE(progress_that_is_too_old_by_the_time_of_the_beat_is_told_as_withheld_anew) {
+  Subject subject;
+  subject.rules.progress_within = 2 * s;
+  subject.bring_to(State::in_flight);
+  (void)subject.acknowledge(0);
+  (void)subject.due(5 * s);
+  BOOST_TEST(subject.life.progressed(7 * s));
+  subject.last_progress = 7 * s;
+
+  BOOST_TEST(subject.due(12 * s).told == mask_of(EventKind::withheld));
+}
+
+// It may be seen before the owner's call has come to say so.
+BOOST_AUTO_TEST_CASE(a_beat_that_is_sent_after_a_withheld_one_leaves_nothing_withheld) {
+  Subject subject;
+  subject.rules.progress_within = 2 * s;
+  subject.bring_to(State::in_flight);
+  (void)subject.acknowledge(0);
+  (void)subject.due(5 * s);
+  subject.last_progress = 9 * s;
+  subject.send(10 * s);
+  (void)subject.acknowledge(10 * s);
+
+  BOOST_TEST(!subject.life.progressed(11 * s), "no beat is brought forward");
+  BOOST_TEST(subject.armed_at() == 15 * s);
+  BOOST_TEST(subject.due(15 * s).told == mask_of(EventKind::withheld), "another one");
 }
 
 BOOST_AUTO_TEST_CASE(progress_changes_nothing_where_no_beat_was_withheld) {

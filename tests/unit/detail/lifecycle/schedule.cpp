@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 // The grid and what leaves it: skipped beats, retries, a new interval. Instants are plain numbers.
+#include <cstdint>
 #include <initializer_list>
+#include <limits>
 #include <optional>
 #include <set>
 
@@ -65,12 +67,22 @@ BOOST_AUTO_TEST_CASE(regular_beats_keep_the_phase_however_late_each_is) {
 BOOST_AUTO_TEST_CASE(grid_points_that_were_passed_are_not_made_up_for) {
   Started world;
 
+  BOOST_TEST(world.schedule.pass_grid_points(world.rules, 700) == 0u, "nor is the grid moved back");
   BOOST_TEST(world.schedule.pass_grid_points(world.rules, 999) == 0u);
   BOOST_TEST(world.schedule.pass_grid_points(world.rules, 1350) == 4u);
   BOOST_TEST(world.schedule.pass_grid_points(world.rules, 1350) == 0u);
   (void)world.schedule.regular(world.rules, 1350, false, false, world.random);
 
   BOOST_TEST(world.schedule.next_send() == 1400);
+}
+
+BOOST_AUTO_TEST_CASE(more_grid_points_than_can_be_counted_are_as_many_as_can) {
+  Started world;
+  world.rules.interval = 1;
+  world.schedule.start(world.rules, 1000);
+
+  BOOST_TEST(world.schedule.pass_grid_points(world.rules, 1000 + (Instant{1} << 33)) ==
+             std::numeric_limits<std::uint32_t>::max());
 }
 
 BOOST_AUTO_TEST_CASE(a_regular_beat_is_put_off_to_keep_the_floor) {
@@ -81,12 +93,25 @@ BOOST_AUTO_TEST_CASE(a_regular_beat_is_put_off_to_keep_the_floor) {
   BOOST_TEST(world.schedule.next_send() == 1105);
 }
 
+BOOST_AUTO_TEST_CASE(a_regular_beat_is_put_off_by_half_an_interval_and_skipped_beyond) {
+  Started put_off;
+  put_off.rules.floor = 90;
+  BOOST_TEST(put_off.send(1060) == 0u);
+  BOOST_TEST(put_off.schedule.next_send() == 1150);
+
+  Started skipped;
+  skipped.rules.floor = 90;
+  BOOST_TEST(skipped.send(1061) == 1u);
+  BOOST_TEST(skipped.schedule.next_send() == 1200);
+}
+
 BOOST_AUTO_TEST_CASE(after_a_retry_a_grid_point_too_near_is_skipped) {
   Started world;
 
   BOOST_TEST(world.send(1095, {}, true) == 1u);
 
   BOOST_TEST(world.schedule.next_send() == 1200);
+  BOOST_TEST(world.schedule.pass_grid_points(world.rules, 1200) == 1u, "the one that was skipped is counted once");
 }
 
 BOOST_AUTO_TEST_CASE(a_retry_keeps_the_floor_and_does_not_move_the_phase) {
@@ -176,6 +201,25 @@ BOOST_AUTO_TEST_CASE(a_ttl_within_a_tenth_of_the_one_in_force_keeps_the_grid) {
   BOOST_TEST(world.schedule.interval(world.rules) == 79, "a third of 239, since it is rounded down");
 }
 
+BOOST_AUTO_TEST_CASE(a_tenth_of_the_ttl_in_force_is_within_it_and_one_more_is_not) {
+  Started world;
+  world.rules.interval = 190;
+  world.schedule.start(world.rules, 1000);
+
+  BOOST_TEST(world.grids({540}) == 0);
+  BOOST_TEST(world.grids({539}) == 1);
+}
+
+// A third of it is less than the interval; the attempts fit all the same.
+BOOST_AUTO_TEST_CASE(a_longer_ttl_shortens_no_interval) {
+  Started world;
+  world.rules.interval = 500;
+  world.schedule.start(world.rules, 1000);
+
+  BOOST_TEST(world.grids({1200}) == 0);
+  BOOST_TEST(world.schedule.interval(world.rules) == 500);
+}
+
 BOOST_AUTO_TEST_CASE(a_slow_drift_is_compared_with_the_ttl_in_force) {
   Started world;
   (void)world.send(1000, 200);
@@ -197,7 +241,7 @@ BOOST_AUTO_TEST_CASE(a_ttl_too_short_for_the_attempts_shortens_the_interval_at_o
   world.rules.interval = 570;  // two attempts of 11, and a tick, fit into what is left
   world.schedule.start(world.rules, 1000);
 
-  BOOST_TEST(world.grids({597}) == 0);
+  BOOST_TEST(world.grids({597, 593}) == 0);
   BOOST_TEST(world.grids({592}) == 1);
   BOOST_TEST(world.schedule.interval(world.rules) == 197);
   BOOST_TEST(world.grids({593, 600, 592}) == 0, "no reason to lengthen it again");

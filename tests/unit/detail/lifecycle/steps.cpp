@@ -237,6 +237,18 @@ BOOST_AUTO_TEST_CASE(validity_takes_each_told_ttl_and_the_grid_those_that_differ
   BOOST_TEST(subject.armed_at() <= due + 6'250 * ms + ms, "a fourth of 25 s");
 }
 
+// Three attempts of the floor fit, and not what rounding adds to them.
+BOOST_AUTO_TEST_CASE(a_told_ttl_that_leaves_no_room_for_the_rounding_of_attempts_shortens_the_interval) {
+  Subject subject;
+  subject.rules.interval = 28'600 * ms;
+  (void)subject.start(0);
+  subject.send(0);
+
+  (void)subject.acknowledge(0, 29'902ms);
+
+  BOOST_TEST(subject.armed_at() < 8 * s);
+}
+
 BOOST_AUTO_TEST_CASE(the_longest_ttls_and_intervals_overflow_nowhere) {
   Subject subject;
   HeartbeatOptions<> options{.interval = 24h * 365 * 20, .ttl = std::chrono::hours::max()};
@@ -308,6 +320,16 @@ BOOST_AUTO_TEST_CASE(what_could_not_be_sent_in_time_is_skipped_and_counted_and_t
   BOOST_TEST(claimed.lateness == 13 * s);
   (void)subject.acknowledge(18 * s);
   BOOST_TEST(subject.armed_at() == 20 * s);
+}
+
+BOOST_AUTO_TEST_CASE(a_grid_point_that_falls_to_a_retry_is_counted_as_skipped) {
+  Subject subject;
+  (void)subject.start(0);
+  subject.send(0);
+  (void)subject.fail(0);
+  (void)subject.due(5 * s + 200 * ms);
+
+  BOOST_TEST(subject.claim(5 * s + 200 * ms).skipped == 1u);
 }
 
 // Times are rounded up, so the next grid point is always nearer than the floor.

@@ -153,11 +153,43 @@ BOOST_AUTO_TEST_CASE(what_an_earlier_look_has_seen_gives_no_grace_again) {
   BOOST_TEST((subject.look_at(101 * s).verdict == Verdict::noticed));
 }
 
+BOOST_AUTO_TEST_CASE(an_absence_that_an_earlier_look_knows_of_is_not_added_again) {
+  Absence absence{s};
+  absence.note({.late = 2 * s}, 112 * s);
+  absence.note({.late = 3 * s, .before = 2 * s}, 113 * s);
+  BOOST_TEST(absence.grace(10 * s, s) == 114 * s);
+  BOOST_TEST(!absence.was_after(112 * s));
+
+  Absence at_the_threshold{s};
+  at_the_threshold.note({.late = 2 * s, .before = s}, 112 * s);
+  BOOST_TEST(at_the_threshold.grace(10 * s, s) == 114 * s, "what is not later than the threshold is no absence");
+}
+
+BOOST_AUTO_TEST_CASE(a_lateness_that_was_no_absence_is_not_added_to_one) {
+  Absence absence{s};
+  absence.note({.late = 600 * ms}, 101 * s);
+
+  absence.note({.late = 2 * s}, 103 * s);
+
+  BOOST_TEST(absence.grace(10 * s, s) == 105 * s);
+}
+
+BOOST_AUTO_TEST_CASE(what_was_known_of_an_absence_says_nothing_of_the_next) {
+  Absence absence{s};
+  absence.note({.late = 600 * ms}, 101 * s);
+  absence.forget();
+
+  absence.note({.late = 700 * ms, .before = 300 * ms}, 102 * s);
+
+  BOOST_TEST(absence.grace(500 * ms, 250 * ms) == 0);
+}
+
 BOOST_AUTO_TEST_CASE(a_slice_that_follows_at_once_leaves_the_absence_as_it_was) {
   Absence absence{s};
   absence.note({.late = 600 * ms}, 101 * s);
   absence.note({.late = 601 * ms, .before = 600 * ms}, 101 * s + ms);
   absence.note({.late = ms}, 101 * s + ms);
+  absence.note({.late = 601 * ms, .before = 300 * ms}, 101 * s + 2 * ms);
 
   BOOST_TEST(absence.grace(500 * ms, 250 * ms) == 101 * s + 501 * ms);
   BOOST_TEST(absence.grace(10 * s, s) == 0);
@@ -171,6 +203,22 @@ BOOST_AUTO_TEST_CASE(an_absence_whose_grace_ends_before_the_deadline_puts_nothin
 
   BOOST_TEST((look.verdict == Verdict::noticed));
   BOOST_TEST(look.next == 110 * s);
+}
+
+BOOST_AUTO_TEST_CASE(an_absence_whose_grace_ends_at_the_deadline_puts_nothing_off) {
+  Subject subject{10 * s};
+  subject.absence.note({.late = 1'200 * ms}, 108 * s + 800 * ms);
+
+  BOOST_TEST((subject.look_at(109 * s).verdict == Verdict::noticed));
+  BOOST_TEST(!subject.record.has_grace);
+}
+
+BOOST_AUTO_TEST_CASE(later_than_the_gap_threshold_is_an_absence_for_all_however_long_a_tick_is) {
+  Subject subject{10 * s};
+  const SilenceRules<int, Remembering> rules{Remembering{&subject.silences}, TickScale{s}, s};
+  subject.absence.note({.late = s + 1}, 111 * s);
+
+  BOOST_TEST((rules.look_at(subject.record, 111 * s, subject.absence).verdict == Verdict::grace));
 }
 
 BOOST_AUTO_TEST_CASE(the_end_of_a_grace_is_looked_at_twice_as_well) {

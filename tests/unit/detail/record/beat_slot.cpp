@@ -38,7 +38,7 @@ BOOST_AUTO_TEST_CASE(the_pool_grows_to_the_most_that_were_in_use_at_once_and_no_
   std::size_t slots = 0;
   for (int round = 0; round < 10; ++round) {
     std::vector<BeatSlot*> taken;
-    for (int i = 0; i < 100; ++i)
+    for (int i = 0; i < 128; ++i)
       taken.push_back(pool.take());
     for (BeatSlot* slot : taken)
       pool.give_back(*slot);

@@ -17,10 +17,14 @@ using namespace heartbeat;
 using namespace heartbeat::detail;
 
 struct RecordingEnder final : ChildrenEnder {
-  void post_cancel(ParentLink& link) noexcept override { posted.push_back(&link); }
+  void post_cancel(ParentLink& link) noexcept override {
+    was_cancelled = link.is_cancelled();
+    posted.push_back(&link);
+  }
   void run_cancel(ParentLink& link) noexcept override { ran.push_back(&link); }
   void drop_cancel(ParentLink& link) noexcept override { dropped.push_back(&link); }
 
+  bool was_cancelled = false;  // when it was posted
   std::vector<ParentLink*> posted;
   std::vector<ParentLink*> ran;
   std::vector<ParentLink*> dropped;
@@ -61,6 +65,7 @@ BOOST_AUTO_TEST_CASE(a_token_that_fires_cancels_the_link_and_posts_it) {
   BOOST_TEST(family.link->is_cancelled());
   BOOST_REQUIRE_EQUAL(family.ender.posted.size(), 1u);
   BOOST_TEST(family.ender.posted[0] == family.link);
+  BOOST_TEST(family.ender.was_cancelled, "a start that comes too late for what was posted sees it");
 }
 
 BOOST_AUTO_TEST_CASE(a_token_that_has_fired_already_cancels_at_once) {
@@ -84,6 +89,20 @@ BOOST_AUTO_TEST_CASE(a_link_that_died_is_not_cancelled_any_more) {
   parent.request_stop();
 
   BOOST_TEST(parent.stop_requested(), "and nothing was touched");
+}
+
+BOOST_AUTO_TEST_CASE(with_its_last_reference_the_link_leaves_the_token) {
+  RecordingEnder ender;
+  std::stop_source parent;
+  auto* const link = new ParentLink{ender, false};
+  link->watch(parent.get_token());
+  link->add_reference();
+  link->remove_reference();
+
+  link->remove_reference();
+
+  parent.request_stop();
+  BOOST_TEST(ender.posted.empty());
 }
 
 BOOST_AUTO_TEST_CASE(children_are_counted_and_taken_out_one_by_one_with_a_reference) {
@@ -158,6 +177,22 @@ BOOST_AUTO_TEST_CASE(a_groups_children_are_known_after_their_end_until_they_are_
   family.link->forget(ended);
 
   BOOST_TEST(family.link->ended_child() == nullptr);
+}
+
+BOOST_AUTO_TEST_CASE(a_groups_child_that_stood_among_others_is_forgotten_like_any_other) {
+  Family family{true};
+  std::vector<Record*> children{&family.child(), &family.child(), &family.child()};
+  for (Record* child : children)
+    child->references = 1;
+
+  for (Record* child : children) {
+    (void)family.link->child_ended(*child, EndReason::stopped);
+    BOOST_TEST(family.link->ended_child() == child);
+    family.link->forget(*child);
+    BOOST_TEST(family.link->ended_child() == nullptr);
+  }
+
+  BOOST_TEST(family.link->take_child() == nullptr);
 }
 
 BOOST_AUTO_TEST_CASE(an_ended_child_that_is_about_to_be_freed_is_passed_over) {

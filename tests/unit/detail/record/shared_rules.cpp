@@ -88,6 +88,24 @@ BOOST_AUTO_TEST_CASE(rules_that_were_used_lately_are_found_behind_many_others) {
     BOOST_TEST(&table.acquire(rules_of(i), some_shard()) == made[static_cast<std::size_t>(i)]);
 }
 
+BOOST_AUTO_TEST_CASE(rules_that_are_used_again_and_again_are_found_among_endless_others) {
+  RulesTable table;
+  SharedRules& mine = table.acquire(rules_of(0), some_shard());
+
+  for (std::int64_t i = 1; i < 100; ++i) {
+    (void)table.acquire(rules_of(i), some_shard());
+    BOOST_REQUIRE(&table.acquire(rules_of(0), some_shard()) == &mine);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(the_few_used_last_are_kept_though_nobody_uses_them) {
+  RulesTable table;
+  for (std::int64_t i = 0; i < 8; ++i)
+    table.acquire(rules_of(i), some_shard()).release();
+
+  BOOST_TEST(table.size() == 8u);
+}
+
 BOOST_AUTO_TEST_CASE(a_program_with_endless_different_rules_pays_for_no_search) {
   RulesTable table;
   SharedRules& oldest = table.acquire(rules_of(0), some_shard());

@@ -35,8 +35,9 @@ BOOST_AUTO_TEST_CASE(what_is_tried_again_gets_half) {
   BOOST_TEST(all.take_again());
   BOOST_TEST(all.take_again());
   BOOST_TEST(!all.take_again());
-  all.give(0, 1);
+  all.give(0, 2);
 
+  BOOST_TEST(all.available_again() == 2u);
   BOOST_TEST(all.take_again());
 }
 
@@ -62,6 +63,18 @@ BOOST_AUTO_TEST_CASE(who_waits_is_found_once_and_in_turn) {
 
   BOOST_TEST(waiting.next() == WaitingShards::nobody);
   BOOST_TEST(waiting.empty());
+}
+
+BOOST_AUTO_TEST_CASE(who_has_just_been_passed_by_is_found_too) {
+  for (std::size_t shard = 1; shard < WaitingShards::most_shards; ++shard) {
+    WaitingShards waiting;
+    waiting.add(shard);
+    BOOST_TEST(waiting.next() == shard);
+
+    waiting.add(shard - 1);
+
+    BOOST_TEST(waiting.next() == shard - 1);
+  }
 }
 
 BOOST_AUTO_TEST_CASE(every_shard_is_found) {

@@ -298,6 +298,7 @@ BOOST_AUTO_TEST_CASE(who_waits_for_a_permission_leaves_credits_to_others_and_the
   subject.file(0, 100, again);
   BOOST_TEST(subject.leave(10).empty());
   BOOST_TEST(subject.may_pass_on);
+  BOOST_TEST(!subject.may_pass_on_again);
 
   subject.credits.give(0, 2);
   BOOST_REQUIRE(subject.credits.take(4) == 4u);
@@ -338,6 +339,148 @@ BOOST_AUTO_TEST_CASE(what_is_taken_out_leaves_no_more) {
   BOOST_TEST(subject.departures.empty());
   BOOST_TEST(subject.leave(10).empty());
   BOOST_TEST(subject.may_pass_on, "who waits for nothing leaves the credits to others");
+}
+
+BOOST_AUTO_TEST_CASE(the_next_to_have_waited_too_long_is_looked_for_in_both_queues) {
+  Subject subject{100};
+  subject.file(0, 20, again);
+  BOOST_TEST(subject.departures.next() <= 20);
+
+  subject.file(1, 10, regular);
+  BOOST_TEST(subject.departures.next() <= 10);
+}
+
+BOOST_AUTO_TEST_CASE(a_round_takes_the_credits_that_it_can_use_and_no_more) {
+  Subject subject{10};
+  while (subject.credits.available_again() > 2)
+    BOOST_REQUIRE(subject.credits.take_again());
+  const auto credits_for = [&](std::size_t room) {
+    Departures::Round round = subject.departures.begin(room);
+    const std::size_t taken = round.credits;
+    subject.departures.end(round, 0, subject.returned);
+    subject.give_back();
+    return taken;
+  };
+  BOOST_TEST(credits_for(10) == 0u);
+
+  subject.file(0, 100, regular);
+  BOOST_TEST(credits_for(10) == 1u);
+  for (std::size_t i = 1; i < 6; ++i)
+    subject.file(i, 100, again);
+
+  BOOST_TEST(credits_for(10) == 3u, "two have a permission");
+  BOOST_TEST(credits_for(2) == 2u);
+}
+
+BOOST_AUTO_TEST_CASE(of_two_that_are_as_near_the_regular_beat_leaves_first) {
+  Subject subject{100};
+  subject.file(0, 100, again);
+  subject.file(1, 100, regular);
+
+  BOOST_TEST((subject.leave(10) == Numbers{1, 0}));
+}
+
+BOOST_AUTO_TEST_CASE(a_round_that_used_up_its_room_with_the_last_credit_waits_for_the_next) {
+  Subject subject{2};
+  for (std::size_t i = 0; i < 3; ++i)
+    subject.file(i, 100 + static_cast<Tick>(i), regular);
+
+  BOOST_TEST(subject.leave(2).size() == 2u);
+
+  BOOST_TEST(!subject.departures.can_leave_more());
+  BOOST_TEST(subject.departures.shortage().is_on());
+  BOOST_TEST(subject.credits.waiting.next() == 3u);
+}
+
+BOOST_AUTO_TEST_CASE(credits_that_came_since_the_round_began_are_taken_without_waiting) {
+  Subject subject{1};
+  BOOST_REQUIRE(subject.credits.take(1) == 1u);
+  subject.file(0, 100, regular);
+  Departures::Round round = subject.departures.begin(1);
+  subject.credits.give(1, 0);
+
+  BOOST_TEST(subject.departures.choose(round, 0, subject.returned).hook == subject.hooks.data());
+
+  BOOST_TEST(subject.credits.waiting.empty());
+}
+
+BOOST_AUTO_TEST_CASE(what_a_round_passes_on_a_later_one_of_the_same_hold_does_not_keep) {
+  Subject subject{1};
+  Departures::Round round = subject.departures.begin(1);
+  subject.departures.end(round, 0, subject.returned);
+  BOOST_REQUIRE(subject.credits.take(1) == 1u);
+  BOOST_REQUIRE(subject.credits.take_again());
+  subject.file(0, 100, regular);
+  round = subject.departures.begin(1);
+  BOOST_TEST(subject.departures.choose(round, 0, subject.returned).hook == nullptr);
+  subject.departures.end(round, 0, subject.returned);
+  BOOST_TEST(subject.returned.may_pass_on);
+
+  subject.departures.erase(subject.hooks[0], regular);
+  subject.file(0, 100, again);
+  subject.credits.give(1, 0);
+  round = subject.departures.begin(1);
+  BOOST_TEST(subject.departures.choose(round, 0, subject.returned).hook == nullptr);
+  subject.departures.end(round, 0, subject.returned);
+  BOOST_TEST(subject.returned.may_pass_on_again);
+}
+
+BOOST_AUTO_TEST_CASE(a_shortage_goes_on_while_something_waits_though_more_may_leave) {
+  Subject subject{1};
+  for (std::size_t i = 0; i < 4; ++i)
+    subject.file(i, 100 + static_cast<Tick>(i), regular);
+  BOOST_TEST(subject.leave(10, 5 * s).size() == 1u);
+  subject.credits.give(10, 0);
+
+  BOOST_TEST(subject.leave(1, 6 * s).size() == 1u);
+
+  BOOST_TEST(subject.departures.can_leave_more());
+  BOOST_TEST(subject.departures.shortage().is_on());
+}
+
+BOOST_AUTO_TEST_CASE(what_is_tried_again_and_not_sent_leaves_its_token_to_the_next_of_its_kind) {
+  Subject subject{100, {}, {.period = 1 * s}};
+  subject.file(0, 100, again);
+  subject.file(1, 200, again);
+  Departures::Round round = subject.departures.begin(4);
+  Departures::Choice choice = subject.departures.choose(round, 0, subject.returned);
+  BOOST_REQUIRE(choice.hook == subject.hooks.data());
+  subject.departures.not_sent(choice, 0, subject.returned);
+
+  choice = subject.departures.choose(round, 0, subject.returned);
+
+  BOOST_TEST(choice.hook == &subject.hooks[1]);
+}
+
+BOOST_AUTO_TEST_CASE(what_is_tried_again_needs_a_token_of_all_sends_too) {
+  Subject subject{100, {.period = 1 * s}};
+  subject.file(0, 100, again);
+  subject.file(1, 200, again);
+
+  BOOST_TEST((subject.leave(10, 0) == Numbers{0}));
+  BOOST_TEST(subject.departures.token_at() == 1 * s);
+}
+
+BOOST_AUTO_TEST_CASE(of_two_queues_that_wait_for_a_token_the_first_one_counts) {
+  Subject subject{100, {.period = 1 * s}};
+  subject.file(0, 50, regular);
+  subject.file(1, 100, again);
+  subject.file(2, 200, regular);
+  BOOST_TEST((subject.leave(10, 0) == Numbers{0}));
+
+  BOOST_TEST(subject.departures.token_at() == 1 * s, "the other one's comes a second later");
+}
+
+BOOST_AUTO_TEST_CASE(the_regular_beat_that_comes_next_is_shown_and_stays) {
+  Subject subject{100};
+  BOOST_TEST(subject.departures.first() == nullptr);
+  subject.file(0, 200, regular);
+  subject.file(1, 100, regular);
+  subject.file(2, 50, again);
+
+  BOOST_TEST(subject.departures.first() == &subject.hooks[1]);
+
+  BOOST_TEST((subject.leave(10) == Numbers{2, 1, 0}));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -21,6 +21,7 @@ BOOST_AUTO_TEST_CASE(without_a_rate_there_is_always_a_token) {
 
   for (Instant now = 0; now < 1'000; ++now)
     BOOST_REQUIRE_EQUAL(bucket.take(now / 10), now / 10);
+  BOOST_TEST(bucket.take(3) == 3, "a shard that waited for its lock brings an old time along");
 }
 
 BOOST_AUTO_TEST_CASE(the_first_comes_at_once_and_the_next_a_period_later) {

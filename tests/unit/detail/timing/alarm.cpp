@@ -76,6 +76,14 @@ BOOST_AUTO_TEST_CASE(what_lies_in_the_past_is_due_now_and_not_late) {
   BOOST_TEST(alarm.looks(100 * s + 1 * ms).late == 1 * ms);
 }
 
+BOOST_AUTO_TEST_CASE(what_is_due_now_is_not_put_off_to_the_next_tick) {
+  Alarm alarm = alarm_at(0);
+  alarm.saw(100 * s + 1);
+  alarm.want(5);
+
+  BOOST_TEST(alarm.arm() == 100 * s);
+}
+
 BOOST_AUTO_TEST_CASE(time_does_not_go_back) {
   Alarm alarm = alarm_at(5 * s);
 
@@ -109,6 +117,17 @@ BOOST_AUTO_TEST_CASE(if_there_is_more_to_look_at_the_caller_sees_to_it_and_nothi
   BOOST_TEST(alarm.looks(41 * ms + 1 * s).late == 1 * s + 1 * ms, "away between two slices");
 }
 
+BOOST_AUTO_TEST_CASE(between_two_slices_lateness_counts_from_the_tick_of_the_first) {
+  Alarm alarm = alarm_at(0);
+  alarm.want(30);
+  (void)alarm.arm();
+  alarm.saw(40 * ms + 1);
+
+  alarm.woke(true);
+
+  BOOST_TEST(alarm.looks(41 * ms).late == 1 * ms);
+}
+
 BOOST_AUTO_TEST_CASE(a_wake_up_is_late_against_what_it_was_asked_for) {
   Alarm alarm = alarm_at(0);
   alarm.want(30);
@@ -133,6 +152,19 @@ BOOST_AUTO_TEST_CASE(who_looks_again_is_told_how_late_it_was_before) {
   alarm.woke(false);
   (void)alarm.arm();
   BOOST_TEST(alarm.looks(95 * ms).before == 0, "it is another wake-up");
+}
+
+BOOST_AUTO_TEST_CASE(who_brings_an_old_time_along_makes_nobody_less_late) {
+  Alarm alarm = alarm_at(0);
+  alarm.want(30);
+  (void)alarm.arm();
+  BOOST_TEST(alarm.late(20 * ms) == 0, "it is early");
+  BOOST_TEST(alarm.looks(70 * ms).late == 40 * ms);
+
+  const Lateness lateness = alarm.looks(40 * ms);
+
+  BOOST_TEST(lateness.late == 40 * ms);
+  BOOST_TEST(lateness.before == 40 * ms);
 }
 
 BOOST_AUTO_TEST_CASE(idle_is_not_late) {

@@ -38,6 +38,11 @@ BOOST_AUTO_TEST_CASE(a_coarser_clock_is_asked_to_wake_no_earlier) {
   BOOST_CHECK(to_time_point<CoarseClock>(3'000'000'001) == CoarseClock::time_point{4s});
 }
 
+BOOST_AUTO_TEST_CASE(a_coarser_clock_is_promised_no_more_than_there_is) {
+  BOOST_CHECK(to_time_point_before<CoarseClock>(3'999'999'999) == CoarseClock::time_point{3s});
+  BOOST_CHECK(to_time_point_before<CoarseClock>(4'000'000'000) == CoarseClock::time_point{4s});
+}
+
 BOOST_AUTO_TEST_CASE(more_seconds_than_nanoseconds_can_say_are_never) {
   BOOST_TEST(to_instant<CoarseClock>(CoarseClock::time_point::max()) == instant_never);
 }

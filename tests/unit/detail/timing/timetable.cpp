@@ -70,6 +70,26 @@ BOOST_AUTO_TEST_CASE(what_is_filed_is_wanted_and_given_out_at_its_tick) {
   BOOST_TEST(subject.timetable.next() == tick_never);
 }
 
+BOOST_AUTO_TEST_CASE(what_is_far_ahead_is_wanted_when_its_slot_is_to_be_moved_down) {
+  Subject subject;
+
+  subject.timetable.file(subject.hooks[0], 5'000);
+
+  BOOST_TEST(subject.timetable.next() < 5'000);
+  BOOST_TEST(subject.timetable.alarm().arm() == subject.timetable.next() * ms);
+}
+
+BOOST_AUTO_TEST_CASE(one_that_is_made_within_a_tick_gives_nothing_out_before_its_tick) {
+  Timetable timetable{TickScale{ms}, 7 * ms + 1};
+  timetable.reserve(1);
+  WheelHook hook;
+  timetable.file(hook, 8);
+  std::array<WheelHook*, 1> due;
+
+  BOOST_TEST(timetable.expire(7, due).count == 0u);
+  BOOST_TEST(timetable.expire(8, due).count == 1u);
+}
+
 BOOST_AUTO_TEST_CASE(the_alarm_stands_at_the_earliest_of_what_is_filed) {
   Subject subject;
 

@@ -461,6 +461,17 @@ BOOST_AUTO_TEST_CASE(the_last_ticks_there_are_do_not_overflow) {
   BOOST_TEST(checked.size() == 0u);
 }
 
+BOOST_AUTO_TEST_CASE(a_wheel_that_begins_at_never_stands_a_tick_before) {
+  WheelChunkPool pool;
+  TimingWheel wheel(pool, tick_never);
+  pool.reserve(1);
+  WheelHook hook;
+  std::array<WheelHook*, 1> out;
+
+  BOOST_TEST(wheel.insert(hook, 3) == tick_never - 1);
+  BOOST_TEST(wheel.expire(tick_never, out).count == 1u);
+}
+
 BOOST_AUTO_TEST_CASE(the_latest_due_of_all_can_wait_from_the_first_tick_on) {
   CheckedWheel checked(1, 0);
   checked.insert(tick_never - 1);
@@ -497,6 +508,21 @@ BOOST_AUTO_TEST_CASE(within_the_next_second_the_first_hook_is_exactly_the_neares
 
   BOOST_TEST(order.size() == hooks.size());
   BOOST_TEST(std::is_sorted(order.begin(), order.end()));
+}
+
+// The slot begins with the tick that a hook beside it is due at.
+BOOST_AUTO_TEST_CASE(the_nearest_goes_before_a_slot_that_is_still_to_be_moved_down) {
+  WheelChunkPool pool;
+  TimingWheel wheel(pool, 0);
+  pool.reserve(2);
+  WheelHook later;
+  WheelHook nearest;
+  wheel.insert(later, 2048 + 900);
+  BOOST_REQUIRE(wheel.expire(1024, {}).more);
+  wheel.insert(nearest, 2048);
+
+  BOOST_TEST(wheel.pop_first() == &nearest);
+  BOOST_TEST(wheel.pop_first() == &later);
 }
 
 BOOST_AUTO_TEST_CASE(two_wheels_of_one_pool_pass_hooks_to_each_other) {
