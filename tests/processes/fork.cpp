@@ -390,7 +390,7 @@ BOOST_AUTO_TEST_CASE(whatever_others_were_doing_the_child_comes_back) {
       },
   }};
 
-  for (int round = 0; round < 100; ++round) {
+  for (int round = 0; round < 30; ++round) {
     BOOST_TEST_REQUIRE(in_child([&](const Child& child) {
       child.check(!handle.valid() && registry->size() == 0 && registry->statistics().started == 0, "nothing");
       child.check(group->failures().empty() && !group->wait() && group->size() == 0, "an empty group");
