@@ -233,4 +233,20 @@ BOOST_AUTO_TEST_CASE(the_destructor_runs_inside_the_sink) {
   });
 }
 
+BOOST_AUTO_TEST_CASE(the_destructor_runs_inside_the_sink_while_a_shutdown_waits) {
+  explore([](Scheduler& schedule) {
+    WatchingWorld world{schedule, {.workers = 1, .pool = 2, .timers = 2}};
+    world.watch(1);
+    bool is_shutting_down = false;
+    world.and_then = [&](int) {
+      if (is_shutting_down) world.destroy_monitor();
+    };
+
+    world.together({{"one", [&] {
+                       is_shutting_down = true;
+                       static_cast<void>(world.monitor->shutdown(1h));
+                     }}});
+  });
+}
+
 BOOST_AUTO_TEST_SUITE_END()
