@@ -235,8 +235,11 @@ BOOST_AUTO_TEST_CASE(the_destructor_runs_inside_the_sink) {
 
 BOOST_AUTO_TEST_CASE(the_destructor_runs_inside_the_sink_while_a_shutdown_waits) {
   explore([](Scheduler& schedule) {
-    WatchingWorld world{schedule, {.workers = 1, .pool = 2, .timers = 2}};
+    WatchingWorld world{schedule, {.workers = 1, .pool = 1}};
     world.watch(1);
+    world.threads->advance(world.ttl / 2);
+    schedule.rest();  // it was found silent
+    world.threads->advance(world.ttl / 2);
     bool is_shutting_down = false;
     world.and_then = [&](int) {
       if (is_shutting_down) world.destroy_monitor();

@@ -94,9 +94,11 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(a_wake_is_not_left_over_for_the_next_wait, P, Real
   typename P::Clock::time_point returned{};
 
   std::thread sleeper{[&] {
+    wait_until(waiter, mutex, P::Clock::time_point::max(), [&] {
+      waiting = true;  // the lock is given up only where the waiter has begun
+      return woken;
+    });
     std::unique_lock lock{mutex};
-    for (waiting = true; !woken;)
-      waiter.wait(lock, P::Clock::time_point::max());
     at = P::Clock::now() + 5ms;
     waiter.wait(lock, at);
     returned = P::Clock::now();
