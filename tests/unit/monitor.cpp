@@ -498,24 +498,6 @@ BOOST_AUTO_TEST_CASE(beats_that_are_delivered_at_once_expire_nobody) {
   BOOST_TEST(desk.told.size() == 1u);
 }
 
-// Two threads bring the same beat, or their clock is coarse: it is no arrival after no time.
-BOOST_AUTO_TEST_CASE(two_touches_at_one_moment_are_one) {
-  WatchDeskOf<PhiAccrual> once;
-  WatchDeskOf<PhiAccrual> twice;
-  for (auto* desk : {&once, &twice})
-    desk->monitor->watch(7, 30s);
-
-  for (int beat = 0; beat < 20; ++beat) {
-    for (auto* desk : {&once, &twice}) {
-      desk->executor.run_for(5s);
-      BOOST_TEST(desk->monitor->touch(7));
-    }
-    BOOST_TEST(twice.monitor->touch(7));
-  }
-
-  BOOST_TEST(twice.due(7).count() == once.due(7).count());
-}
-
 // However regular it was, and wherever in its life one of its beats is lost.
 BOOST_AUTO_TEST_CASE(a_key_that_loses_one_beat_lives_and_one_that_loses_two_does_not) {
   for (int lost = 1; lost < 300; lost += 7) {
