@@ -247,6 +247,19 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(cancel_is_true_only_if_the_timer_was_armed, C, Rea
   BOOST_TEST(again.ran == 1);
 }
 
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_cancelled_timer_that_is_armed_for_the_same_time_again_runs, C, RealClocks) {
+  asio::io_context context;
+  auto executor = on<C>(context);
+  CallingTimer timer;
+  const auto at = C::now() + 1ms;
+
+  executor.wake_by(timer, at);
+  BOOST_TEST(executor.cancel(timer));
+  executor.wake_by(timer, at);
+
+  BOOST_TEST(run_until(context, "the timer", [&] { return timer.ran == 1; }));
+}
+
 BOOST_AUTO_TEST_CASE_TEMPLATE(an_armed_timer_keeps_the_context_running_and_a_cancelled_one_does_not, C, RealClocks) {
   asio::io_context context;
   auto executor = on<C>(context);

@@ -6,6 +6,10 @@
 //   never      beat --- stop() -- beat --                     collected before the stop, sent after it
 // Read next: g15_four_corners_of_stop.cpp.
 #include <atomic>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include <boost/test/unit_test.hpp>
@@ -81,6 +85,32 @@ BOOST_AUTO_TEST_CASE(a_beat_in_flight_is_asked_to_stop_unless_a_close_follows) {
 
     BOOST_TEST(world.transport.beats_of(7).front().cancelled == !closes);
   }
+}
+
+// So whoever hears of the end finds the beat's call cancelled already.
+BOOST_AUTO_TEST_CASE(the_token_of_a_beat_in_flight_fires_before_the_heartbeats) {
+  ManualClock clock;
+  ManualExecutor executor{clock};
+  std::vector<std::string> fired;
+  std::optional<BeatCompletion> unanswered;
+  const auto note_beat = [&] { fired.emplace_back("beat"); };
+  const auto note_heartbeat = [&] { fired.emplace_back("heartbeat"); };
+  std::optional<std::stop_callback<decltype(note_beat)>> of_beat;
+  using Inline = HeartbeatRegistry<int, FunctionTransport<AsyncBeat>, ManualClock, ManualExecutor>;
+  Inline registry{answering([&](const int&, const BeatContext& context, BeatCompletion completion) {
+                    of_beat.emplace(context.stop_token(), note_beat);
+                    unanswered.emplace(std::move(completion));
+                  }),
+                  clock, executor};
+  Inline::Options options;
+  options.first_beat = FirstBeat::now;
+  Inline::Handle handle = registry.start(7, options);
+  const std::stop_callback of_heartbeat{handle.stop_token(), note_heartbeat};
+  executor.run_for(1s);
+
+  handle.stop();
+
+  BOOST_TEST(fired == (std::vector<std::string>{"beat", "heartbeat"}), boost::test_tools::per_element());
 }
 
 BOOST_AUTO_TEST_CASE(the_answer_of_a_stopped_beat_is_ignored) {

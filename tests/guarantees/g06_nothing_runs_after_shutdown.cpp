@@ -247,6 +247,29 @@ BOOST_AUTO_TEST_CASE(the_registry_may_be_destroyed_inside_its_sink) {
     BOOST_TEST(why(handle) == "shut_down");
 }
 
+// It would wait for itself, for all of the grace.
+BOOST_AUTO_TEST_CASE(a_second_shutdown_inside_a_callback_waits_for_nothing) {
+  ManualClock clock;
+  ManualExecutor executor{clock};
+  using Inline = HeartbeatRegistry<int, FunctionTransport<AsyncBeat>, ManualClock, ManualExecutor>;
+  std::optional<Inline> registry;
+  int shutdowns = 0;
+  const auto sink = [&](const Inline::EventType& event) {
+    if (event.kind != EventKind::acknowledged) return;
+    for (; shutdowns < 2; ++shutdowns)
+      BOOST_TEST(!registry->shutdown(24h));
+  };
+  registry.emplace(
+      answering([](const int&, const BeatContext&, BeatCompletion done) { done(BeatResult::acknowledged()); }), clock,
+      executor, sink);
+  const Inline::Handle handle = registry->start(7);
+
+  executor.run_for(1min);
+
+  BOOST_TEST(shutdowns == 2);
+  BOOST_TEST(registry->shutdown());
+}
+
 BOOST_AUTO_TEST_CASE(the_registry_may_be_destroyed_inside_a_beat) {
   World world;
   world.transport.on(3).calling([&] { world.registry.reset(); }).acknowledge();

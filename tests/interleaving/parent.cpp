@@ -40,19 +40,21 @@ BOOST_AUTO_TEST_SUITE(parent)
 // F9: before the child is in the parent's list, or after; also when it has no beat to send, whose claim would notice.
 BOOST_AUTO_TEST_CASE(cancelled_during_the_start_it_ends_the_child) {
   for (const FirstBeat first : {FirstBeat::now, FirstBeat::spread}) {
-    explore([first](Scheduler& schedule) {
-      World world{schedule};
-      std::stop_source parent;
-      World::Options options = child_of(parent);
-      options.first_beat = first;
-      std::optional<World::Heartbeat> beat;
+    explore(
+        [first](Scheduler& schedule) {
+          World world{schedule};
+          std::stop_source parent;
+          World::Options options = child_of(parent);
+          options.first_beat = first;
+          std::optional<World::Heartbeat> beat;
 
-      world.together(
-          {{"canceller", [&] { parent.request_stop(); }}, {"starter", [&] { beat.emplace(world.start(1, options)); }}});
+          world.together({{"canceller", [&] { parent.request_stop(); }},
+                          {"starter", [&] { beat.emplace(world.start(1, options)); }}});
 
-      world.comes_to_rest();
-      if (beat->handle.ended() != EndReason::parent_cancelled) schedule.fail("the child was not cancelled");
-    });
+          world.comes_to_rest();
+          if (beat->handle.ended() != EndReason::parent_cancelled) schedule.fail("the child was not cancelled");
+        },
+        3'000);  // few schedules post the link before it counts as cancelled
   }
 }
 

@@ -7,6 +7,7 @@
 #include <optional>
 #include <stop_token>
 #include <system_error>
+#include <type_traits>
 #include <utility>
 
 #include <boost/test/unit_test.hpp>
@@ -46,6 +47,14 @@ struct ClosingServer : ClientServer {
     expect_no_lock("the transport is called");
     closes->push_back(std::move(completion));
     point("closes");
+  }
+};
+
+// Answers before its call returns.
+struct AnsweringServer : ClientServer {
+  void async_beat(const int&, const BeatContext&, BeatCompletion completion) {
+    completion(BeatResult::acknowledged());
+    point("has answered");
   }
 };
 
@@ -127,6 +136,8 @@ class BasicClientWorld {
   [[nodiscard]] Transport transport() {
     if constexpr (requires(Transport one) { one.closes; }) {
       return {{&calls, &sending}, &closes};
+    } else if constexpr (std::is_same_v<Transport, AnsweringServer>) {
+      return {{&calls, &sending}};
     } else {
       return {&calls, &sending};
     }
@@ -135,6 +146,7 @@ class BasicClientWorld {
 
 using ClientWorld = BasicClientWorld<ClientServer>;
 using ClosingClientWorld = BasicClientWorld<ClosingServer>;
+using AnsweringClientWorld = BasicClientWorld<AnsweringServer>;
 
 }  // namespace
 
@@ -148,6 +160,17 @@ BOOST_AUTO_TEST_CASE(a_key_that_joins_while_the_last_one_leaves_has_a_client) {
     world.together({{"leaver", [&] { world.handle(1).stop(); }}, {"joiner", [&] { world.start(2); }}});
 
     if (!world.handle(2) || world.handle(2).ended()) schedule.fail("the key that joined has ended");
+  });
+}
+
+// All beats of a client speak for the key that started it, also one that is answered before the key is registered.
+BOOST_AUTO_TEST_CASE(the_first_key_is_valid_by_the_first_beat_however_early_that_is_answered) {
+  explore([](Scheduler& schedule) {
+    AnsweringClientWorld world{schedule};
+
+    world.together({{"starter", [&] { world.start(1); }}});
+
+    if (!world.handle(1).valid()) schedule.fail("the client was acknowledged, and its first key is not valid");
   });
 }
 

@@ -101,6 +101,19 @@ BOOST_AUTO_TEST_CASE(those_who_stop_are_not_left_waiting) {
   });
 }
 
+BOOST_AUTO_TEST_CASE(progress_is_shown_meanwhile) {
+  explore([](Scheduler& schedule) {
+    World world{schedule};
+    World::Options options = World::at_once();
+    options.progress_within = 10s;
+    auto beat = world.start(1, options);
+
+    world.together({{"progress", [&] { beat.handle.progress(); }}, {"owner", [&] { shut_down(world); }}});
+
+    world.comes_to_rest();
+  });
+}
+
 BOOST_AUTO_TEST_CASE(a_parent_is_cancelled_meanwhile) {
   explore([](Scheduler& schedule) {
     World world{schedule};

@@ -24,7 +24,10 @@ namespace {
 struct Fragile {
   explicit Fragile(int the_value) : value{the_value} {}
   Fragile(const Fragile& other) : value{other.value} {
-    if (copies_left == 0) throw std::runtime_error{"no copy"};
+    if (copies_left == 0) {
+      if (before_throw) before_throw();
+      throw std::runtime_error{"no copy"};
+    }
     --copies_left;
   }
   Fragile& operator=(const Fragile&) = delete;
@@ -32,6 +35,7 @@ struct Fragile {
 
   int value;
   static inline int copies_left = 0;
+  static inline std::function<void()> before_throw;
 };
 
 }  // namespace
@@ -379,6 +383,30 @@ BOOST_AUTO_TEST_CASE(what_a_throwing_sweep_has_found_is_told_to_the_sink) {
   BOOST_TEST(told == 1);
 }
 
+// The teller has looked while the sweep had the key, and rests.
+BOOST_AUTO_TEST_CASE(what_the_teller_missed_while_a_throwing_sweep_had_it_is_told) {
+  ManualClock clock;
+  ManualExecutor executor{clock};
+  Fragile::copies_left = 1'000;
+  int told = 0;
+  HeartbeatMonitor<Fragile, ManualClock, ManualExecutor> monitor{clock, executor, [&](const auto&) { ++told; },
+                                                                 no_gaps};
+  monitor.watch(Fragile{7}, 1s);
+  executor.run_for(1s - 1ms);
+  clock.advance(1ms);
+  while (monitor.statistics().expired == 0)
+    executor.run_one();
+  Fragile::copies_left = 0;
+  Fragile::before_throw = [&] { executor.run_for(0s); };
+
+  BOOST_CHECK_THROW(monitor.sweep(), std::runtime_error);
+  Fragile::before_throw = nullptr;
+  BOOST_TEST(told == 0);
+  executor.run_for(0s);
+
+  BOOST_TEST(told == 1);
+}
+
 // --- the sink
 
 BOOST_AUTO_TEST_CASE(a_sink_that_throws_is_counted_and_told_the_next_one) {
@@ -508,6 +536,31 @@ BOOST_AUTO_TEST_CASE(after_shutdown_nothing_is_watched_and_nothing_is_told) {
   BOOST_TEST(desk.monitor->shutdown());
 }
 
+// Keys are destroyed between two holds of the lock, and may come to anything.
+BOOST_AUTO_TEST_CASE(from_the_first_key_that_a_shutdown_forgets_on_none_is_taken) {
+  ManualClock clock;
+  ManualExecutor executor{clock};
+  using Name = std::shared_ptr<int>;
+  HeartbeatMonitor<Name, ManualClock, ManualExecutor> monitor{clock, executor, {}, no_gaps};
+  int asked = 0;
+  int refused = 0;
+  const auto ask = [&](int* name) {
+    delete name;
+    std::error_code error;
+    monitor.watch(std::make_shared<int>(0), WatchOptions{.ttl = 1h}, error);
+    ++asked;
+    refused += error == errc::shut_down ? 1 : 0;
+  };
+  for (int name = 0; name < 1'000; ++name)  // more than one hold of the lock forgets
+    monitor.watch(Name{new int{name}, ask}, 1h);
+
+  monitor.shutdown();
+
+  BOOST_TEST(asked == 1'000);
+  BOOST_TEST(refused == 1'000);
+  BOOST_TEST(monitor.size() == 0u);
+}
+
 BOOST_AUTO_TEST_CASE(what_had_expired_is_told_by_the_shutdown) {
   WatchDesk desk;
   for (int key = 0; key < 200; ++key)
@@ -571,16 +624,19 @@ BOOST_AUTO_TEST_CASE(no_key_outlives_the_monitor_though_the_executor_still_holds
   ManualClock clock;
   ManualExecutor executor{clock};
   const auto untold = std::make_shared<int>(1);
+  const auto another = std::make_shared<int>(3);
   const auto watched = std::make_shared<int>(2);
   {
     HeartbeatMonitor<std::shared_ptr<int>, ManualClock, NeverCancels> without_sink{clock, {executor}, {}, no_gaps};
     without_sink.watch(untold, 1s);
+    without_sink.watch(another, 1s);
     without_sink.watch(watched, 1h);
     executor.run_for(1s);
-    BOOST_TEST(without_sink.statistics().untold == 1u);
+    BOOST_TEST(without_sink.statistics().untold == 2u);
   }
 
   BOOST_TEST(untold.use_count() == 1);
+  BOOST_TEST(another.use_count() == 1);
   BOOST_TEST(watched.use_count() == 1);
   executor.run_for(2h);
   BOOST_TEST(executor.is_idle());

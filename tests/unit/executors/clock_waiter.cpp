@@ -84,6 +84,37 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(a_wait_ends_when_it_is_woken, P, Real) {
   BOOST_TEST(woken);
 }
 
+// Else the leader would never sleep again.
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_wake_is_not_left_over_for_the_next_wait, P, Real) {
+  std::mutex mutex;
+  typename P::Waiter waiter{typename P::Clock{}, mutex};
+  bool woken = false;
+  bool waiting = false;
+  typename P::Clock::time_point at{};
+  typename P::Clock::time_point returned{};
+
+  std::thread sleeper{[&] {
+    wait_until(waiter, mutex, P::Clock::time_point::max(), [&] {
+      waiting = true;  // the lock is given up only where the waiter has begun
+      return woken;
+    });
+    std::unique_lock lock{mutex};
+    at = P::Clock::now() + 5ms;
+    waiter.wait(lock, at);
+    returned = P::Clock::now();
+  }};
+  for (bool done = false; !done; std::this_thread::yield()) {
+    const std::lock_guard lock{mutex};
+    done = waiting;
+    if (!done) continue;
+    woken = true;
+    waiter.wake();
+  }
+  sleeper.join();
+
+  BOOST_TEST((returned >= at));
+}
+
 BOOST_AUTO_TEST_CASE_TEMPLATE(a_wait_ends_at_the_time_that_has_become_sooner, P, Real) {
   std::mutex mutex;
   typename P::Waiter waiter{typename P::Clock{}, mutex};

@@ -52,6 +52,15 @@ BOOST_AUTO_TEST_CASE(timers_due_together_come_out_as_they_were_armed) {
     BOOST_TEST(queue.pop_due(10) == &timer);
 }
 
+BOOST_AUTO_TEST_CASE(one_that_is_armed_again_for_the_same_time_keeps_its_place) {
+  queue.arm(timers[0], 10);
+  queue.arm(timers[1], 10);
+
+  BOOST_TEST(!queue.arm(timers[0], 10));
+
+  BOOST_TEST(queue.pop_due(10) == &timers[0]);
+}
+
 BOOST_AUTO_TEST_CASE(the_earliest_time_wins) {
   BOOST_TEST(queue.arm(timers[0], 10));
   BOOST_TEST(!queue.arm(timers[0], 20));
