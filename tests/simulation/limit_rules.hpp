@@ -9,17 +9,24 @@
 
 namespace heartbeat::simulation {
 
-// Of all that was sent, in any time no more than the rate allows in it, and one burst besides: a bucket, as full as it
-// may be at first, that must never be empty.
-inline void Model::judge_rate(const Life& life, Time now) {
-  if (!plan_.registry.max_sends_per_second) return;
-  const double rate = *plan_.registry.max_sends_per_second;
-  const double most = rate / 10 + static_cast<double>(*plan_.registry.shards) + 2;
-  const double earned = rate * std::chrono::duration<double>{now - rated_at_}.count();
-  tokens_ = rated_at_ < Time{0} ? most : std::min(most, tokens_ + earned);
-  rated_at_ = now;
-  tokens_ -= 1;
-  if (tokens_ < 0) object("F16", &life, now, "more sends than the rate allows");
+inline void Model::judge_rate(const Life& life, bool is_again, Time now) {
+  const auto is_overdrawn = [now](Allowance& allowance) {
+    allowance.reach(now);
+    allowance.take(1);
+    return allowance.left() < -0.001;
+  };
+  if (sends_ && is_overdrawn(*sends_)) object("F16", &life, now, "more sends than the rate allows");
+  if (sends_again_ && is_again && is_overdrawn(*sends_again_)) {
+    object("F16", &life, now, "more repeated attempts and closes than half of the rate");
+  }
+}
+
+// No other limit, and nobody who cannot be heard.
+inline void Model::judge_promptness(Time now) {
+  if (!sends_ || plan_.is_short_of_calls() || plan_.slow_sink > 0 || is_shut_down_) return;
+  if (const Life* late = prompt_sends_.settle(lives_, away_to_, now); late != nullptr) {
+    object("F16", late, now, "a beat is due and there is a token for it, and it is not sent");
+  }
 }
 
 // Less than what is left of the rate beside repeated attempts and closes, and so nobody has to be lost.
