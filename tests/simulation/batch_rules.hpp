@@ -51,10 +51,10 @@ class BatchRules {
     for (const Life* life : unanswered) {
       if (life->beats.back().fate == SentBeat::Fate::failed) doubts_[life->key.owner].raise_least(*life);
     }
-    closes();
+    other_call();
   }
   /// A call of another kind comes between two batches.
-  void closes() { well_in_.reset(); }
+  void other_call() { well_in_.reset(); }
 
   /// An end as stalled, in a world in which nothing goes wrong but the batches of one key.
   void judge_end(const Life& life, EndReason reason, Time now) const {

@@ -28,7 +28,7 @@ inline void draw_rate(Plan& plan, Dice& dice) {
   static constexpr std::array<std::uint32_t, 6> rates{4, 9, 40, 100, 200, 400};
   plan.form = dice.chance(0.3) ? BeatForm::batch : BeatForm::async;
   plan.registry.max_sends_per_second = rates[dice.below(rates.size())];
-  if (*plan.registry.max_sends_per_second < 10) plan.herd = plan.keys = static_cast<int>(1 + dice.below(4));
+  if (*plan.registry.max_sends_per_second < 10) plan.herd = plan.keys = static_cast<int>(1 + dice.below(2));
   plan.closes = dice.chance(0.5);
   if (dice.chance(0.5)) return;
   plan.fails = dice.chance(0.6) ? 0.9 : 0;

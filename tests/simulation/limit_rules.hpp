@@ -9,16 +9,28 @@
 
 namespace heartbeat::simulation {
 
-inline void Model::judge_rate(const Life& life, bool is_again, Time now) {
-  const auto is_overdrawn = [now](Allowance& allowance) {
+inline void Model::judge_rate(const Life& life, bool is_sure_again, Time now) {
+  if (!sends_) return;
+  const double shards = *plan_.registry.shards;
+  has_sent_again_ = has_sent_again_ || is_sure_again || is_again(life, now);
+  const auto is_overdrawn = [now](Allowance& allowance, double put_by) {
     allowance.reach(now);
     allowance.take(1);
-    return allowance.left() < -0.001;
+    return allowance.left() < -put_by - 0.001;
   };
-  if (sends_ && is_overdrawn(*sends_)) object("F16", &life, now, "more sends than the rate allows");
-  if (sends_again_ && is_again && is_overdrawn(*sends_again_)) {
+  if (is_overdrawn(*sends_, may_be_put_by() ? shards + 1 : 0)) {
+    object("F16", &life, now, "more sends than the rate allows");
+  }
+  if (is_sure_again && is_overdrawn(*sends_again_, shards + 1)) {
     object("F16", &life, now, "more repeated attempts and closes than half of the rate");
   }
+}
+
+// A shard may have had a token for longer than since it came: of somebody who waited for it and was not sent, or of one
+// that is tried again and needs a token of either kind, of which one comes first.
+inline bool Model::may_be_put_by() const {
+  if (plan_.herd == 0 || has_sent_again_ || away_to_ >= Time{0} || scarce_at_ > Time{0}) return true;
+  return std::any_of(lives_.begin(), lives_.end(), [](const Life& life) { return life.ended.has_value(); });
 }
 
 // No other limit, and nobody who cannot be heard.

@@ -40,9 +40,8 @@ class Model final : public model::Observer {
       : plan_{plan}, tick_{plan.registry.tick.count()}, prompt_sends_{plan}, batches_{*this, plan} {
     if (!plan.registry.max_sends_per_second) return;
     const double rate = *plan.registry.max_sends_per_second;
-    const double put_by = *plan.registry.shards + 1;
-    sends_.emplace(rate, burst_of(rate) + put_by);
-    sends_again_.emplace(rate / 2, burst_of(rate / 2) + put_by);
+    sends_.emplace(rate, burst_of(rate), burst_of(rate));
+    sends_again_.emplace(rate / 2, burst_of(rate / 2), burst_of(rate / 2));
   }
 
   // --- time
@@ -190,7 +189,8 @@ class Model final : public model::Observer {
     std::size_t all = 0;
     std::size_t again = 0;
   };
-  void judge_rate(const Life& life, bool is_again, Time now);
+  void judge_rate(const Life& life, bool is_sure_again, Time now);
+  [[nodiscard]] bool may_be_put_by() const;
   void judge_promptness(Time now);
   void judge_tokens(const Life& life, Time now);
   [[nodiscard]] InFlight in_flight(Time now) const;
@@ -225,6 +225,7 @@ class Model final : public model::Observer {
   bool was_full_ = false;                 // the pool, at some time
   std::optional<Allowance> sends_;        // if there is a rate
   std::optional<Allowance> sends_again_;  // of repeated attempts and closes
+  bool has_sent_again_ = false;           // one of those, perhaps
   PromptSends prompt_sends_;
   BatchRules batches_;
   Time scarce_at_{0};                          // more than the rate was asked for

@@ -96,7 +96,7 @@ inline void World::on_close(const SessionKey& key, const BeatContext& context, C
   calls_[call].is_close = true;
   calls_[call].number = model_.close_sent(key, now(), context.timeout(), handle_of(key.owner) != nullptr);
   calls_[call].close.emplace(std::move(completion));
-  model_.batches().closes();
+  model_.batches().other_call();
   if (dice_.chance(0.3)) {
     calls_[call].when_cancelled.emplace(context.stop_token(), [this, call] {
       if (goes_wrong(0.3)) answer(call, BeatResult::failed(std::make_error_code(std::errc::operation_canceled)), false);

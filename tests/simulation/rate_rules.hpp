@@ -21,10 +21,10 @@
 
 namespace heartbeat::simulation {
 
-/// Full at first. In tokens.
+/// In tokens.
 class Allowance {
  public:
-  Allowance(double rate, double most) : rate_{rate}, most_{most}, left_{most} {}
+  Allowance(double rate, double most, double first) : rate_{rate}, most_{most}, left_{first} {}
 
   void reach(Time now) {
     left_ = std::min(most_, left_ + rate_ * std::chrono::duration<double>{now - at_}.count());
@@ -50,7 +50,7 @@ class Allowance {
 class PromptSends {
  public:
   explicit PromptSends(const Plan& plan)
-      : plan_{plan}, tick_{plan.registry.tick.count()}, tokens_{rate_of(plan), burst_of(rate_of(plan))} {}
+      : plan_{plan}, tick_{plan.registry.tick.count()}, tokens_{rate_of(plan), burst_of(rate_of(plan)), 0} {}
 
   /// To be asked before the model counts it.
   void sends(const Life& life, Time now) {
@@ -133,10 +133,10 @@ class PromptSends {
 
   const Plan& plan_;
   const std::int64_t tick_;
-  Allowance tokens_;
-  Time dry_at_{0};  // when they were last not there beyond doubt
+  Allowance tokens_;  // none at first: nobody has rested before a clock begins
+  Time dry_at_{-1};   // when they were last not there beyond doubt
   Time settled_at_{0};
-  bool waited_ = true;
+  bool waited_ = false;
   std::map<int, Time> on_time_;  // when the last beat of a heartbeat was sent, if it was on time: by owner
 };
 
