@@ -102,7 +102,9 @@ inline Time Model::due_by(const Life& life) const {
     return std::max({decided, last.sent + life.interval() + life.interval() / 2, after_floor + life.interval()}) +
            2 * tick();
   }
-  return std::max(decided + Span{life.options.backoff.maximum}, after_floor) + 2 * tick();
+  // One of those counts for the floor, and may have been due just before the call was back.
+  const Time from = life.call_returned > last.decided ? life.call_returned : last.sent;
+  return std::max(decided + Span{life.options.backoff.maximum}, from + life.terms.floor) + 2 * tick();
 }
 
 // In a shortage, what would not be answered in the time that is left gives its place away: not where answers take none.
