@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
-// What must hold of calls that carry the beats of several keys: no key twice, what is due at one moment together, and a
-// call that threw fails every beat that was not answered, once. Their retries come in smaller batches, then alone, and
-// never with those that are well: one bad key cannot fail its neighbours (G8, F23). Included by model.hpp, which keeps
-// it; network.hpp tells it of calls.
+// What must hold of calls that carry the beats of several keys: no key twice and no close, what is due at one moment
+// together, and a call that threw fails every beat that was not answered, once. Their retries come in smaller batches,
+// then alone, and never with those that are well: one bad key cannot fail its neighbours (G8, F23). Included by
+// model.hpp, which keeps it; network.hpp tells it of calls.
 //
 //    in doubt   how often its batches threw since it was last acknowledged; how often at least, and at most: what one
 //               who sees only calls can tell, since the same round of the library may have had other calls that threw
@@ -99,6 +99,7 @@ class BatchRules {
     std::set<int> ids;
     for (Life* const life : batch) {
       if (!ids.insert(life->key.id).second) observer_.object("F10", life, now, "a key is in a batch twice");
+      if (life->ended) observer_.object("F15", life, now, "it has ended, and is in a batch of beats");
     }
   }
 

@@ -21,7 +21,7 @@ inline void World::call_soon() {
 inline void World::do_something() {
   if (is_over_ || is_sink_asleep_) return;
   look_at_all();
-  if (plan_.herd > 0 && dice_.chance(0.5)) return dice_.chance(0.2) ? stop_everything() : start_a_herd();
+  if (plan_.herd > 0 && dice_.chance(0.5)) return do_something_with_herd();
   const std::uint64_t drawn = dice_.below(100);
   if (drawn < 34) return dice_.chance(plan_.follows_recipe) ? follow_recipe() : start_one(some_id());
   if (drawn < 38) return wait_for_close();
@@ -39,6 +39,23 @@ inline void World::do_something() {
   if (drawn < 98) return plan_.has_groups ? replace_group() : sweep();
   if (drawn < 99) return dice_.chance(0.3) ? stop_everything() : start_badly();
   if (plan_.ends_early && dice_.chance(0.1)) shut_down(Duration{dice_.between(0s, 3s)});
+}
+
+inline void World::do_something_with_herd() {
+  const std::uint64_t drawn = dice_.below(10);
+  if (drawn < 2) return stop_everything();
+  if (drawn < 5) return stop_some_of_herd();
+  start_a_herd();
+}
+
+// At the moment at which others of it may be due.
+inline void World::stop_some_of_herd() {
+  const auto next = executor_.next_wake();
+  if (depth_ > 0 || !next) return stop_by_key();
+  executor_.run_at(*next, [this] {
+    for (int some = 0; some < 3 && !is_over_; ++some)
+      stop_by_key();
+  });
 }
 
 // All that do not run yet, at one moment and alike.

@@ -51,7 +51,7 @@ inline void draw_herds(Plan& drawn) {
   plan.is_never_calm = true;  // with so many, calm is long
   plan.inline_answer = dice.chance(0.3) ? 1 : 0;
   plan.delay = dice.chance(0.5) ? Span{0} : Span{5ms};
-  plan.closes = dice.chance(0.3);
+  plan.closes = dice.chance(0.5);
   if (dice.chance(0.5)) {
     draw_batches(plan, dice);
   } else {

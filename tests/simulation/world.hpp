@@ -192,7 +192,9 @@ class World final : private Waiting {
   void wait_for_close();
   [[nodiscard]] bool has_time_for_closes(Duration grace) const { return Span{grace} > 4 * Span{plan_.registry.tick}; }
   void start_in_group();
+  void do_something_with_herd();
   void start_a_herd();
+  void stop_some_of_herd();
   void replace_group();
   Life& begin(const LifeOptions& options, int id);
   void begun(Life& life, std::uint64_t generation, bool has_watcher, const Model::Standing& before);
