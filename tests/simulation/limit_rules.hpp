@@ -34,8 +34,18 @@ inline bool Model::may_be_put_by() const {
 }
 
 // No other limit, and nobody who cannot be heard.
+inline bool Model::may_wait_for_tokens_alone() const {
+  return sends_ && !plan_.is_short_of_calls() && plan_.slow_sink == 0 && !is_shut_down_;
+}
+
+// It is sent.
+inline void Model::judge_promptness(const Life& life, Time now) {
+  if (!sends_ || prompt_sends_.sends(life, away_to_, now) || !may_wait_for_tokens_alone()) return;
+  object("F16", &life, now, "there was a token for it when it was due, and it is sent only now");
+}
+
 inline void Model::judge_promptness(Time now) {
-  if (!sends_ || plan_.is_short_of_calls() || plan_.slow_sink > 0 || is_shut_down_) return;
+  if (!may_wait_for_tokens_alone()) return;
   if (const Life* late = prompt_sends_.settle(lives_, away_to_, now); late != nullptr) {
     object("F16", late, now, "a beat is due and there is a token for it, and it is not sent");
   }

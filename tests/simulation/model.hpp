@@ -191,6 +191,8 @@ class Model final : public model::Observer {
   };
   void judge_rate(const Life& life, bool is_sure_again, Time now);
   [[nodiscard]] bool may_be_put_by() const;
+  [[nodiscard]] bool may_wait_for_tokens_alone() const;
+  void judge_promptness(const Life& life, Time now);
   void judge_promptness(Time now);
   void judge_tokens(const Life& life, Time now);
   [[nodiscard]] InFlight in_flight(Time now) const;
@@ -417,7 +419,7 @@ inline std::size_t Model::sent(const SessionKey& key, Time now, Span timeout) {
   if (is_shut_down_) object("G6", &one, now, "a beat after the registry was shut down");
   judge_phase(one, now);
   judge_rate(one, one.beats.size() > one.acknowledged && !one.is_unsure, now);
-  if (sends_) prompt_sends_.sends(one, now);
+  judge_promptness(one, now);
   note_shortage(one, now);
   note_gap(one, now);
   const std::size_t beat =

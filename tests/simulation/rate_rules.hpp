@@ -52,8 +52,10 @@ class PromptSends {
   explicit PromptSends(const Plan& plan)
       : plan_{plan}, tick_{plan.registry.tick.count()}, tokens_{rate_of(plan), burst_of(rate_of(plan)), 0} {}
 
-  /// To be asked before the model counts it.
-  void sends(const Life& life, Time now) {
+  /// To be asked before the model counts it. False if it had to be sent before.
+  [[nodiscard]] bool sends(const Life& life, Time away_to, Time now) {
+    if (away_to >= settled_at_) dry_at_ = now;
+    const bool is_in_time = !is_late(life, now);
     const std::optional<Time> due = due_at(life);
     const bool is_on_time = due && is_near(now, *due);
     if (is_on_time) {
@@ -62,6 +64,7 @@ class PromptSends {
       on_time_.erase(life.key.owner);
     }
     takes(now);
+    return is_in_time;
   }
   void closes(Time now) { takes(now); }
 
