@@ -21,6 +21,7 @@ inline void World::call_soon() {
 inline void World::do_something() {
   if (is_over_ || is_sink_asleep_) return;
   look_at_all();
+  if (plan_.herd > 0 && dice_.chance(0.5)) return do_something_with_herd();
   const std::uint64_t drawn = dice_.below(100);
   if (drawn < 34) return dice_.chance(plan_.follows_recipe) ? follow_recipe() : start_one(some_id());
   if (drawn < 38) return wait_for_close();
@@ -40,7 +41,47 @@ inline void World::do_something() {
   if (plan_.ends_early && dice_.chance(0.1)) shut_down(Duration{dice_.between(0s, 3s)});
 }
 
+inline void World::do_something_with_herd() {
+  const std::uint64_t drawn = dice_.below(10);
+  if (drawn < 2) return stop_everything();
+  if (drawn < 5) return stop_some_of_herd();
+  start_a_herd();
+}
+
+// At the moment at which others of it may be due.
+inline void World::stop_some_of_herd() {
+  const auto next = executor_.next_wake();
+  if (depth_ > 0 || !next) return stop_by_key();
+  executor_.run_at(*next, [this] {
+    for (int some = 0; some < 3 && !is_over_; ++some)
+      stop_by_key();
+  });
+}
+
+// All that do not run yet, at one moment and alike.
+inline void World::start_a_herd() {
+  for (int id = 0; id < plan_.herd && !is_over_; ++id) {
+    if (model_.running(id) == nullptr) start_one(id);
+  }
+}
+
+// What many are alike in: due at once, with time for three attempts.
+inline LifeOptions World::options_of_herd() {
+  static constexpr std::array<Span, 3> intervals{500ms, 1s, 2s};
+  LifeOptions options;
+  const Span interval = intervals[dice_.below(intervals.size())];
+  options.interval = interval;
+  options.ttl = 3 * interval + dice_.between(0s, 3s);
+  options.first_beat = FirstBeat::now;
+  if (!plan_.closes) options.when_stalled = options.when_ended = OnEnd::leave;
+  return options;
+}
+
 inline LifeOptions World::some_options() {
+  if (plan_.herd > 0) {
+    if (!alike_) alike_ = options_of_herd();
+    return *alike_;
+  }
   static constexpr std::array<Span, 6> intervals{100ms, 200ms, 1s, 1s, 5s, 10s};
   const Duration tick = plan_.registry.tick;
   LifeOptions options;

@@ -9,17 +9,46 @@
 
 namespace heartbeat::simulation {
 
-// Of all that was sent, in any time no more than the rate allows in it, and one burst besides: a bucket, as full as it
-// may be at first, that must never be empty.
-inline void Model::judge_rate(const Life& life, Time now) {
-  if (!plan_.registry.max_sends_per_second) return;
-  const double rate = *plan_.registry.max_sends_per_second;
-  const double most = rate / 10 + static_cast<double>(*plan_.registry.shards) + 2;
-  const double earned = rate * std::chrono::duration<double>{now - rated_at_}.count();
-  tokens_ = rated_at_ < Time{0} ? most : std::min(most, tokens_ + earned);
-  rated_at_ = now;
-  tokens_ -= 1;
-  if (tokens_ < 0) object("F16", &life, now, "more sends than the rate allows");
+inline void Model::judge_rate(const Life& life, bool is_sure_again, Time now) {
+  if (!sends_) return;
+  const double shards = *plan_.registry.shards;
+  has_sent_again_ = has_sent_again_ || is_sure_again || is_again(life, now);
+  const auto is_overdrawn = [now](Allowance& allowance, double put_by) {
+    allowance.reach(now);
+    allowance.take(1);
+    return allowance.left() < -put_by - 0.001;
+  };
+  if (is_overdrawn(*sends_, may_be_put_by() ? shards + 1 : 0)) {
+    object("F16", &life, now, "more sends than the rate allows");
+  }
+  if (is_sure_again && is_overdrawn(*sends_again_, shards + 1)) {
+    object("F16", &life, now, "more repeated attempts and closes than half of the rate");
+  }
+}
+
+// A shard may have had a token for longer than since it came: of somebody who waited for it and was not sent, or of one
+// that is tried again and needs a token of either kind, of which one comes first.
+inline bool Model::may_be_put_by() const {
+  if (plan_.herd == 0 || has_sent_again_ || away_to_ >= Time{0} || scarce_at_ > Time{0}) return true;
+  return std::any_of(lives_.begin(), lives_.end(), [](const Life& life) { return life.ended.has_value(); });
+}
+
+// No other limit, and nobody who cannot be heard.
+inline bool Model::may_wait_for_tokens_alone() const {
+  return sends_ && !plan_.is_short_of_calls() && plan_.slow_sink == 0 && !is_shut_down_;
+}
+
+// It is sent.
+inline void Model::judge_promptness(const Life& life, Time now) {
+  if (!sends_ || prompt_sends_.sends(life, away_to_, now) || !may_wait_for_tokens_alone()) return;
+  object("F16", &life, now, "there was a token for it when it was due, and it is sent only now");
+}
+
+inline void Model::judge_promptness(Time now) {
+  if (!may_wait_for_tokens_alone()) return;
+  if (const Life* late = prompt_sends_.settle(lives_, away_to_, now); late != nullptr) {
+    object("F16", late, now, "a beat is due and there is a token for it, and it is not sent");
+  }
 }
 
 // Less than what is left of the rate beside repeated attempts and closes, and so nobody has to be lost.
@@ -83,7 +112,9 @@ inline Time Model::due_by(const Life& life) const {
     return std::max({decided, last.sent + life.interval() + life.interval() / 2, after_floor + life.interval()}) +
            2 * tick();
   }
-  return std::max(decided + Span{life.options.backoff.maximum}, after_floor) + 2 * tick();
+  // One of those counts for the floor, and may have been due just before the call was back.
+  const Time from = life.call_returned > last.decided ? life.call_returned : last.sent;
+  return std::max(decided + Span{life.options.backoff.maximum}, from + life.terms.floor) + 2 * tick();
 }
 
 // In a shortage, what would not be answered in the time that is left gives its place away: not where answers take none.

@@ -21,8 +21,10 @@
 #include <heartbeat/error.hpp>
 
 #include "../model/sums.hpp"
+#include "batch_rules.hpp"
 #include "life.hpp"
 #include "plan.hpp"
+#include "rate_rules.hpp"
 
 namespace heartbeat::simulation {
 
@@ -34,7 +36,13 @@ namespace heartbeat::simulation {
 
 class Model final : public model::Observer {
  public:
-  explicit Model(const Plan& plan) : plan_{plan}, tick_{plan.registry.tick.count()} {}
+  explicit Model(const Plan& plan)
+      : plan_{plan}, tick_{plan.registry.tick.count()}, prompt_sends_{plan}, batches_{*this, plan} {
+    if (!plan.registry.max_sends_per_second) return;
+    const double rate = *plan.registry.max_sends_per_second;
+    sends_.emplace(rate, burst_of(rate), burst_of(rate));
+    sends_again_.emplace(rate / 2, burst_of(rate / 2), burst_of(rate / 2));
+  }
 
   // --- time
   /// Everything that was ready has run, and time may go on.
@@ -136,6 +144,9 @@ class Model final : public model::Observer {
   /// What is counted of beats that had to wait.
   void judge_shortage(const Statistics& sums, Time now);
 
+  /// Of calls that carry several beats.
+  [[nodiscard]] BatchRules& batches() { return batches_; }
+
   /// Something is not as it must be. The first objection stays.
   void object(std::string_view guarantee, const model::Life* life, Time now, std::string_view text) override;
   void sees_end(model::Life& life, EndReason reason, Time now) override;
@@ -178,7 +189,11 @@ class Model final : public model::Observer {
     std::size_t all = 0;
     std::size_t again = 0;
   };
-  void judge_rate(const Life& life, Time now);
+  void judge_rate(const Life& life, bool is_sure_again, Time now);
+  [[nodiscard]] bool may_be_put_by() const;
+  [[nodiscard]] bool may_wait_for_tokens_alone() const;
+  void judge_promptness(const Life& life, Time now);
+  void judge_promptness(Time now);
   void judge_tokens(const Life& life, Time now);
   [[nodiscard]] InFlight in_flight(Time now) const;
   [[nodiscard]] bool is_again(const Life& life, Time now) const;
@@ -208,10 +223,13 @@ class Model final : public model::Observer {
   const Plan& plan_;
   const std::int64_t tick_;
   std::deque<Life> lives_;
-  std::uint64_t waited_for_pool_ = 0;  // beats, and nothing else can have kept them
-  bool was_full_ = false;              // the pool, at some time
-  double tokens_ = 0;                  // left of the rate at that time
-  Time rated_at_{-1};
+  std::uint64_t waited_for_pool_ = 0;     // beats, and nothing else can have kept them
+  bool was_full_ = false;                 // the pool, at some time
+  std::optional<Allowance> sends_;        // if there is a rate
+  std::optional<Allowance> sends_again_;  // of repeated attempts and closes
+  bool has_sent_again_ = false;           // one of those, perhaps
+  PromptSends prompt_sends_;
+  BatchRules batches_;
   Time scarce_at_{0};                          // more than the rate was asked for
   std::vector<OnStack> on_stacks_;             // calls that block
   std::map<int, std::vector<Life*>> closing_;  // by session: those that wanted a close
@@ -400,7 +418,8 @@ inline std::size_t Model::sent(const SessionKey& key, Time now, Span timeout) {
   Life& one = life(key);
   if (is_shut_down_) object("G6", &one, now, "a beat after the registry was shut down");
   judge_phase(one, now);
-  judge_rate(one, now);
+  judge_rate(one, one.beats.size() > one.acknowledged && !one.is_unsure, now);
+  judge_promptness(one, now);
   note_shortage(one, now);
   note_gap(one, now);
   const std::size_t beat =
@@ -419,7 +438,8 @@ inline void Model::answered(const SessionKey& key, std::size_t beat, Time now, c
 
 inline std::size_t Model::close_sent(const SessionKey& key, Time now, Span timeout, bool is_seen) {
   Life& one = life(key);
-  judge_rate(one, now);
+  judge_rate(one, true, now);
+  if (sends_) prompt_sends_.closes(now);
   if (!is_seen && !one.ended) {  // its event will say for what reason
     one.is_closed_unseen = true;
     begin_close(one, now);
@@ -497,6 +517,7 @@ inline void Model::sees_end(model::Life& one, EndReason reason, Time now) {
   if (life.group >= 0 && has_failed(life.group)) life.may_be_cancelled = true;
   if (reason == EndReason::stalled) judge_attempts(life, now);
   if (reason == EndReason::stalled) judge_tokens(life, now);
+  batches_.judge_end(life, reason, now);
   wants_close(life, reason, now);
 }
 

@@ -61,12 +61,19 @@ inline void World::on_beat(const SessionKey& key, const BeatContext& context, Be
 }
 
 inline void World::on_batch(std::span<BeatRequest<SessionKey>> requests) {
-  std::size_t kept = requests.size();  // those behind it are dropped with the batch
+  std::vector<Life*> batch;
+  for (const BeatRequest<SessionKey>& request : requests)
+    batch.push_back(&model_.life(request.key));
+  model_.batches().takes(batch, executor_.round(), now());
+  const bool is_bad =
+      std::any_of(batch.begin(), batch.end(), [&](const Life* life) { return life->key.id == plan_.bad_key; });
+  std::size_t kept = is_bad ? 0 : requests.size();  // those behind it are dropped with the batch
   if (goes_wrong(plan_.throws)) kept = dice_.below(requests.size() + 1);
   const bool throws = kept < requests.size() || goes_wrong(plan_.throws_late);
   std::vector<std::size_t> calls;
   for (BeatRequest<SessionKey>& request : requests)
     calls.push_back(take(request.key, request.context, std::move(request.completion)));
+  model_.batches().taken(batch, executor_.round());
   inside_callback("a batch was sent after the registry was destroyed");
   for (std::size_t i = 0; i < calls.size(); ++i) {
     if (i < kept) {
@@ -75,7 +82,9 @@ inline void World::on_batch(std::span<BeatRequest<SessionKey>> requests) {
       drop(calls[i]);
     }
   }
-  if (throws) throw std::runtime_error{"the transport threw"};
+  if (!throws) return;
+  model_.batches().throws(std::span{batch}.subspan(kept), model_.lives(), executor_.round());
+  throw std::runtime_error{"the transport threw"};
 }
 
 inline void World::on_close(const SessionKey& key, const BeatContext& context, CloseCompletion completion) {
@@ -87,6 +96,7 @@ inline void World::on_close(const SessionKey& key, const BeatContext& context, C
   calls_[call].is_close = true;
   calls_[call].number = model_.close_sent(key, now(), context.timeout(), handle_of(key.owner) != nullptr);
   calls_[call].close.emplace(std::move(completion));
+  model_.batches().other_call();
   if (dice_.chance(0.3)) {
     calls_[call].when_cancelled.emplace(context.stop_token(), [this, call] {
       if (goes_wrong(0.3)) answer(call, BeatResult::failed(std::make_error_code(std::errc::operation_canceled)), false);
@@ -96,10 +106,13 @@ inline void World::on_close(const SessionKey& key, const BeatContext& context, C
   inside_callback("a close was sent after the registry was destroyed");
   if (goes_wrong(plan_.throws)) {
     drop(call);
+    model_.batches().throws({}, model_.lives(), executor_.round());
     throw std::runtime_error{"the transport threw"};
   }
   send_off(call);
-  if (goes_wrong(plan_.throws_late)) throw std::runtime_error{"the transport threw after it had the completion"};
+  if (!goes_wrong(plan_.throws_late)) return;
+  model_.batches().throws({}, model_.lives(), executor_.round());
+  throw std::runtime_error{"the transport threw after it had the completion"};
 }
 
 inline Span World::delay() {

@@ -67,6 +67,8 @@ struct Plan {
   double close_fails = 0;      // the server answers with an error, and executes nothing
   double close_twice = 0;      // the network brings it twice
   double follows_recipe = 0;   // of who starts: stop, wait for the close, open, start
+  int herd = 0;                // so many are started at once, and alike; zero: not many at once
+  int bad_key = -1;            // each batch with it throws, and nothing else goes wrong; -1: none
   bool ends_early = false;     // shut down in the middle of it all
   bool is_never_calm = false;  // the end comes as soon as the callers rest
 
@@ -148,6 +150,8 @@ inline void draw_what_came_later(Plan& plan, Dice& dice) {
   draw_limits(plan, dice);
 }
 
+void draw_herds(Plan& drawn);  // herd_plan.hpp
+
 [[nodiscard]] inline Plan make_plan(std::uint64_t seed) {
   Dice dice{seed};
   // Off in two runs of three, otherwise anything from one in a hundred to one in two.
@@ -204,7 +208,10 @@ inline void draw_what_came_later(Plan& plan, Dice& dice) {
   plan.close_twice = some();
   draw_closes(plan, dice);
   draw_what_came_later(plan, dice);
+  draw_herds(plan);
   return plan;
 }
 
 }  // namespace heartbeat::simulation
+
+#include "herd_plan.hpp"  // IWYU pragma: export

@@ -147,6 +147,7 @@ inline void Model::judge_attempts(const Life& life, Time now) {
 
 inline void Model::settle(Time now) {
   if (plan_.registry.max_sends_per_second && !has_tokens_for_all()) scarce_at_ = now;
+  judge_promptness(now);
   for (Life& life : lives_) {
     if (life.generation == 0) continue;
     if (is_sink_asleep_) {

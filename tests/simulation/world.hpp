@@ -52,8 +52,19 @@ class WorldExecutor : public testing::ManualExecutor {
   template <class Done>
   bool help_until(Done&& done);
 
+  bool run_one() {
+    const std::uint64_t outer = std::exchange(round_, ++rounds_);
+    const bool has_run = ManualExecutor::run_one();
+    round_ = outer;
+    return has_run;
+  }
+  /// The task that runs, of all that the world has had run; one may run others on its stack.
+  [[nodiscard]] std::uint64_t round() const { return round_; }
+
  private:
   World* world_;
+  std::uint64_t rounds_ = 0;
+  std::uint64_t round_ = 0;
 };
 
 /// The library under test, whichever form its transport has.
@@ -170,6 +181,7 @@ class World final : private Waiting {
   void do_something();
   void call_soon();
   [[nodiscard]] LifeOptions some_options();
+  [[nodiscard]] LifeOptions options_of_herd();
   void start_one(int id, bool is_recipe = false);
   void is_being_replaced(Life& running, Model::Standing& before);
   [[nodiscard]] bool may_be_backlog();
@@ -180,6 +192,9 @@ class World final : private Waiting {
   void wait_for_close();
   [[nodiscard]] bool has_time_for_closes(Duration grace) const { return Span{grace} > 4 * Span{plan_.registry.tick}; }
   void start_in_group();
+  void do_something_with_herd();
+  void start_a_herd();
+  void stop_some_of_herd();
   void replace_group();
   Life& begin(const LifeOptions& options, int id);
   void begun(Life& life, std::uint64_t generation, bool has_watcher, const Model::Standing& before);
@@ -215,10 +230,11 @@ class World final : private Waiting {
   std::vector<int> unfinished_;  // owners whose end was not told yet
   std::set<int> broken_;         // owners whose session the server has taken away
   std::vector<std::stop_source> parents_;
-  std::vector<int> cancelled_;    // owners whose parent was cancelled inside a callback that is still on the stack
-  std::multiset<int> replacing_;  // sessions whose heartbeat is being replaced
-  int stopping_all_ = 0;          // calls of stop_all on the stack
-  int waiting_ = 0;               // callers that wait for closes, or for a shutdown: time passes on their stack
+  std::vector<int> cancelled_;        // owners whose parent was cancelled inside a callback that is still on the stack
+  std::multiset<int> replacing_;      // sessions whose heartbeat is being replaced
+  int stopping_all_ = 0;              // calls of stop_all on the stack
+  int waiting_ = 0;                   // callers that wait for closes, or for a shutdown: time passes on their stack
+  std::optional<LifeOptions> alike_;  // what all of a herd are started with
   int group_ = -1;
   std::stop_source group_parent_;
   Time next_away_{-1};
