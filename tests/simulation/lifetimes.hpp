@@ -16,10 +16,10 @@ inline void lift_limits(Plan& plan) {
   if (plan.form == BeatForm::blocking) plan.form = BeatForm::async;
 }
 
-// One seed in six. Drawn by dice of its own: what other worlds are does not depend on it.
+// One seed in four. Drawn by dice of its own: what other worlds are does not depend on it.
 inline void draw_lifetimes(Plan& plan) {
   Dice dice{plan.seed ^ 0x11FE71E5U};
-  if (!dice.chance(1.0 / 6)) return;
+  if (!dice.chance(0.25)) return;
   plan.throws = plan.throws_late = plan.slow = plan.fails_for_good = plan.bad_ttl = plan.answered_twice = 0;
   plan.reenters = plan.sink_throws = plan.slow_sink = plan.close_fails = plan.close_twice = 0;
   plan.forgets_every = plan.restarts_every = plan.pauses_every = plan.is_away_every = Span{0};
@@ -30,7 +30,10 @@ inline void draw_lifetimes(Plan& plan) {
   const double often = dice.chance(0.5) ? 0.3 : 0.6;
   plan.request_lost = dice.chance(0.5) ? often : 0;
   plan.fails = plan.request_lost == 0 || dice.chance(0.5) ? often : 0;
-  plan.sets_floor = dice.chance(0.5) ? 0.8 : 0.3;
+  if (dice.chance(0.5)) {  // few attempts, and so a floor that is longer than what counts as an absence
+    plan.sets_floor = plan.sets_attempts = 0.9;
+    plan.most_attempts = 2;
+  }
   if (dice.chance(0.6)) lift_limits(plan);
   if (plan.is_limited_without_pool() && dice.chance(0.5)) plan.registry.max_in_flight = 1;
   static constexpr std::array<Span, 3> thresholds{50ms, 1s, 20s};

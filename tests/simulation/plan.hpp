@@ -63,6 +63,8 @@ struct Plan {
   double limits_failures = 0.1;  // how many in a row end a heartbeat
   std::uint32_t most_failures = 8;
   double sets_floor = 0.3;
+  double sets_attempts = 0.3;
+  std::uint32_t most_attempts = 6;
   double reenters = 0;  // a callback that calls back
   double sink_throws = 0;
   double slow_sink = 0;  // keeps an event while time goes on; callers wait until it returns, and nothing is closed
