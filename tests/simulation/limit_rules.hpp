@@ -83,7 +83,8 @@ inline Time Model::due_by(const Life& life) const {
     return std::max({decided, last.sent + life.interval() + life.interval() / 2, after_floor + life.interval()}) +
            2 * tick();
   }
-  return std::max(decided + Span{life.options.backoff.maximum}, after_floor) + 2 * tick();
+  const Time lost_at = life.call_returned > last.decided ? life.call_returned : last.sent;  // the last attempt, at most
+  return std::max(decided + Span{life.options.backoff.maximum}, lost_at + life.terms.floor) + 2 * tick();
 }
 
 // In a shortage, what would not be answered in the time that is left gives its place away: not where answers take none.
