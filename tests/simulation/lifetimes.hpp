@@ -16,6 +16,18 @@ inline void lift_limits(Plan& plan) {
   if (plan.form == BeatForm::blocking) plan.form = BeatForm::async;
 }
 
+// One place, which calls that nobody answers keep for as long as they may: who is in his grace waits for it.
+inline void leave_one_place(Plan& plan, Dice& dice) {
+  lift_limits(plan);
+  plan.registry.max_in_flight = 1;
+  plan.request_lost = 0.6;
+  plan.fails = 0;
+  plan.keys = static_cast<int>(3 + dice.below(4));
+  plan.has_gates = false;
+  plan.pause_of_callers = 500ms;
+  plan.is_away_at_ends_every = 1s;
+}
+
 // One seed in four. Drawn by dice of its own: what other worlds are does not depend on it.
 inline void draw_lifetimes(Plan& plan) {
   Dice dice{plan.seed ^ 0x11FE71E5U};
@@ -35,7 +47,6 @@ inline void draw_lifetimes(Plan& plan) {
     plan.most_attempts = 2;
   }
   if (dice.chance(0.6)) lift_limits(plan);
-  if (plan.is_limited_without_pool() && dice.chance(0.5)) plan.registry.max_in_flight = 1;
   static constexpr std::array<Span, 3> thresholds{50ms, 1s, 20s};
   plan.registry.gap_threshold = Duration{thresholds[dice.below(thresholds.size())]};
   plan.tells_ttl = dice.chance(0.5);
@@ -50,6 +61,7 @@ inline void draw_lifetimes(Plan& plan) {
   plan.limits_failures = dice.chance(0.3) ? 0.7 : 0;
   plan.most_failures = 4;
   if (dice.chance(0.7)) plan.is_away_at_ends_every = dice.between(1s, 5s);
+  if (plan.is_limited() && dice.chance(0.7)) leave_one_place(plan, dice);
 }
 
 }  // namespace heartbeat::simulation
