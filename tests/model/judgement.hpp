@@ -56,7 +56,7 @@ inline Life::Counts Life::answering(std::size_t beat, Time now, const BeatResult
   if (!ended && is_current) counts = now < mine.deadline ? Counts::yes : Counts::unsure;
   if (counts != Counts::no) {  // the end it brings may be seen before the answer has returned
     may_be_gone = may_be_gone || result.kind() == BeatResult::Kind::gone;
-    may_fail = may_fail || (result.kind() == BeatResult::Kind::failed && !result.retry()) || terms.gives_up;
+    may_fail = may_fail || (result.kind() == BeatResult::Kind::failed && !result.retry());
   }
   return counts;
 }
@@ -148,7 +148,7 @@ inline void Life::judge_end(EndReason reason, Time now) const {
       if (!may_be_gone) object("G5", now, "gone, and no answer said so");
       return;
     case EndReason::failed:
-      if (!may_fail && !terms.gives_up) object("F26", now, "failed for good, and no answer said so");
+      if (!may_fail && !terms.most_failures) object("F26", now, "failed for good, and no answer said so");
       return;
     case EndReason::stalled: break;
   }

@@ -138,6 +138,26 @@ BOOST_FIXTURE_TEST_CASE(what_is_gone_or_failed_for_good_has_ended, Fixture) {
   BOOST_TEST(ear.heard == "G3 F26 ");
 }
 
+BOOST_FIXTURE_TEST_CASE(failures_are_counted_from_the_last_acknowledgement_on_and_only_once_they_are_known, Fixture) {
+  answered(sent(1s), 2s, BeatResult::failed({}));
+  answered(sent(3s), 4s, BeatResult::acknowledged());
+  BOOST_TEST(life.failures() == 0U);
+  answered(sent(7s), 8s, BeatResult::failed({}));
+  sent(9s);
+  BOOST_TEST(life.failures() == 1U);
+  sent(14s);
+  BOOST_TEST(life.failures() == 2U, "the one before has timed out");
+
+  BOOST_TEST(ear.heard == "");
+}
+
+BOOST_FIXTURE_TEST_CASE(who_has_a_limit_of_failures_may_end_as_failed_and_no_other, Fixture) {
+  life.terms.most_failures = 1;
+  life.told(true, EndReason::failed, 1s);
+
+  BOOST_TEST(ear.heard == "");
+}
+
 BOOST_FIXTURE_TEST_CASE(an_end_is_told_once_and_last_for_its_reason, Fixture) {
   life.may_be_gone = life.may_be_stopped = true;
   life.look({.ended = EndReason::gone}, 1s);

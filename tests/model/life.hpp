@@ -120,6 +120,14 @@ class Life {
   [[nodiscard]] bool keeps_beating() const { return terms.keeps_beating; }
   [[nodiscard]] bool is_gated() const { return terms.progress_within.has_value(); }
   [[nodiscard]] bool is_in_flight(Time now) const;
+  /// Beats in a row that are known to have failed: an answer said so, or none came in time.
+  [[nodiscard]] std::size_t failures() const {
+    return static_cast<std::size_t>(
+        std::count_if(beats.begin() + static_cast<std::ptrdiff_t>(acknowledged), beats.end(), [](const SentBeat& beat) {
+          return beat.fate == SentBeat::Fate::failed || beat.fate == SentBeat::Fate::failed_for_good ||
+                 beat.fate == SentBeat::Fate::timed_out;
+        }));
+  }
   /// A stop that waits has returned.
   [[nodiscard]] bool is_stopped() const { return is_stopped_; }
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 
@@ -26,7 +27,7 @@ struct Terms {
   Time patience{};                    // how long the first acknowledgement is waited for
   std::optional<Span> progress_within{};
   bool keeps_beating = false;
-  bool gives_up = false;  // after so many failures
+  std::optional<std::size_t> most_failures{};  // in a row, and then it gives up
   Span interval{};
   std::int64_t attempts = 1;
   bool follows_ttl = false;
@@ -43,7 +44,7 @@ template <class Options>
   if (options.granted_at) terms.valid_until = terms.patience;
   if (options.progress_within) terms.progress_within = Span{*options.progress_within};
   terms.keeps_beating = options.on_stall == OnStall::keep_beating;
-  terms.gives_up = options.max_consecutive_failures.has_value();
+  terms.most_failures = options.max_consecutive_failures;
   terms.interval = Span{options.interval};
   terms.attempts = options.attempts;
   terms.follows_ttl = options.follow_server_ttl;

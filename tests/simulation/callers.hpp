@@ -92,10 +92,14 @@ inline LifeOptions World::some_options() {
     options.ttl = interval + dice_.between(interval / 4, 5 * interval);
     if (dice_.chance(0.3)) options.beat_timeout = dice_.between(interval / 10, 2 * interval);
     if (dice_.chance(0.3)) options.safety_margin = dice_.between(1ms, interval);
-    if (dice_.chance(0.3)) options.floor = dice_.between(1ms, interval);
-    if (dice_.chance(0.3)) options.attempts = static_cast<std::uint32_t>(1 + dice_.below(6));
+    if (dice_.chance(plan_.sets_floor)) options.floor = dice_.between(1ms, interval);
+    if (dice_.chance(plan_.sets_attempts)) {
+      options.attempts = static_cast<std::uint32_t>(1 + dice_.below(plan_.most_attempts));
+    }
     if (dice_.chance(0.2)) options.backoff = {.initial = dice_.between(1ms, 1s), .maximum = dice_.between(1s, 10s)};
-    if (dice_.chance(0.1)) options.max_consecutive_failures = static_cast<std::uint32_t>(1 + dice_.below(8));
+    if (dice_.chance(plan_.limits_failures)) {
+      options.max_consecutive_failures = static_cast<std::uint32_t>(1 + dice_.below(plan_.most_failures));
+    }
   } while (broken_rule(options, tick) != errc{});
   if (dice_.chance(0.5)) options.granted_at = clock_.now();
   if (dice_.chance(0.5)) options.first_beat = FirstBeat::now;

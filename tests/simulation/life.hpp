@@ -62,6 +62,7 @@ struct Life : model::Life {
   std::optional<EventKind> last_word;        // of those that say how it stands
   bool was_stuck = false;       // since the last acknowledgement: too many calls were abandoned for another one
   std::optional<Time> gap_end;  // of the gap in which its validity ended
+  bool is_gap_sure = false;     // or may have been none for this one
   Time call_returned{};         // the last blocking one of its key
   std::optional<Time> phase;    // a moment at which a regular beat was sent on time
 
@@ -91,6 +92,11 @@ struct Life : model::Life {
   }
   /// So many that no further one is made (F10).
   [[nodiscard]] bool is_stuck() const { return abandoned() > options.attempts; }
+  /// It may have been so since its last acknowledgement: also by a timeout that nobody has looked at yet.
+  [[nodiscard]] bool may_have_been_stuck(Time now) const {
+    const bool is_over = has_beat() && beats.back().deadline <= now;
+    return was_stuck || abandoned() + (is_over ? 1 : 0) > options.attempts;
+  }
 };
 
 }  // namespace heartbeat::simulation

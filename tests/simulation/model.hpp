@@ -56,14 +56,8 @@ class Model final : public model::Observer {
     return static_cast<std::uint64_t>(
         std::count_if(lives_.begin(), lives_.end(), [](const Life& life) { return life.is_end_told; }));
   }
-  /// Nothing ran between these two moments, whatever was due.
-  void was_away(Time from, Time to) {
-    away_from_ = from;
-    away_to_ = to;
-    for (Life& life : lives_) {
-      if (!life.ended && from < life.limit() && down(life.limit()) <= to) life.gap_end = to;
-    }
-  }
+  /// Nothing ran from then on, when something was due, until that.
+  void was_away(Time from, Time due, Time to);
 
   /// How the closes of a key stand for who starts it.
   struct Standing {
@@ -121,6 +115,9 @@ class Model final : public model::Observer {
   void told(const SessionKey& key, std::uint64_t generation, EventKind kind, EndReason reason, bool close_follows,
             Time at);
 
+  /// Lateness beyond that is an absence for this heartbeat.
+  [[nodiscard]] Span gap_of(const Life& life) const;
+
   // --- looking
   /// Compares; whatever was unsure is sure afterwards.
   void look(Life& life, const View& view, Time now);
@@ -166,9 +163,8 @@ class Model final : public model::Observer {
       life.has_new_grid = true;
       life.phase.reset();
     }
-    if (life.gap_end && *life.valid_until > *life.gap_end) life.gap_end.reset();
-    // Told less than was expected, it may have been over before we were back.
-    if (away_from_ < *life.valid_until && down(*life.valid_until) <= away_to_) life.gap_end = away_to_;
+    life.gap_end.reset();
+    note_absence(life);  // told less than was expected, it may have been over before we were back
   }
 
   void wants_close(Life& life, EndReason reason, Time now);
@@ -202,16 +198,28 @@ class Model final : public model::Observer {
   [[nodiscard]] bool has_place(bool is_repeat, Time now) const;
   void judge_place(const Life& life, Time now);
 
+  // grace_rules.hpp
+  void note_absence(Life& life) const;
+  [[nodiscard]] Time seen_at(Time due) const;
+  [[nodiscard]] Time latest_fresh_beat(const Life& life) const;
+  [[nodiscard]] bool may_be_in_grace(const Life& life, Time now) const;
+  void judge_grace(const Life& life, Time now);
+
+  // failure_rules.hpp
+  [[nodiscard]] bool may_have_unseen_failures(const Life& life, Time now) const;
+  void judge_failures(const Life& life, Time now);
+  void judge_failed(const Life& life, Time now);
+
   // rules.hpp
   void judge_in_flight(const Life& life, Time now);
   void judge_phase(Life& life, Time now);
+  void judge_timeout(const Life& life, Span timeout, Time now);
   void judge_attempts(const Life& life, Time now);
   [[nodiscard]] Time latest_beat(const Life& life) const;
   void note_timeout(Life& life, Time now);
   void judge_waiting(Life& life, Time now);
   void note_gap(Life& life, Time now) const;
   void judge_last_word(const Life& life, Time now);
-  [[nodiscard]] bool may_be_in_grace(const Life& life, Time now) const;
   [[nodiscard]] bool is_predictable(const Life& life) const;
 
   struct OnStack {
@@ -234,6 +242,7 @@ class Model final : public model::Observer {
   std::vector<OnStack> on_stacks_;             // calls that block
   std::map<int, std::vector<Life*>> closing_;  // by session: those that wanted a close
   Time away_from_{-1};
+  Time away_due_{-1};
   Time away_to_{-1};
   bool is_sink_asleep_ = false;
   bool has_dropped_news_ = false;
@@ -418,6 +427,7 @@ inline std::size_t Model::sent(const SessionKey& key, Time now, Span timeout) {
   Life& one = life(key);
   if (is_shut_down_) object("G6", &one, now, "a beat after the registry was shut down");
   judge_phase(one, now);
+  judge_timeout(one, timeout, now);
   judge_rate(one, one.beats.size() > one.acknowledged && !one.is_unsure, now);
   judge_promptness(one, now);
   note_shortage(one, now);
@@ -516,7 +526,9 @@ inline void Model::sees_end(model::Life& one, EndReason reason, Time now) {
   auto& life = static_cast<Life&>(one);
   if (life.group >= 0 && has_failed(life.group)) life.may_be_cancelled = true;
   if (reason == EndReason::stalled) judge_attempts(life, now);
+  if (reason == EndReason::stalled) judge_grace(life, now);
   if (reason == EndReason::stalled) judge_tokens(life, now);
+  if (reason == EndReason::failed) judge_failed(life, now);
   batches_.judge_end(life, reason, now);
   wants_close(life, reason, now);
 }
@@ -537,6 +549,8 @@ inline void Model::begin_close(Life& life, Time now) {
 
 }  // namespace heartbeat::simulation
 
-#include "limit_rules.hpp"  // IWYU pragma: export
-#include "pool_rules.hpp"   // IWYU pragma: export
-#include "rules.hpp"        // IWYU pragma: export
+#include "failure_rules.hpp"  // IWYU pragma: export
+#include "grace_rules.hpp"    // IWYU pragma: export
+#include "limit_rules.hpp"    // IWYU pragma: export
+#include "pool_rules.hpp"     // IWYU pragma: export
+#include "rules.hpp"          // IWYU pragma: export

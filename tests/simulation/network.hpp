@@ -168,7 +168,12 @@ inline BeatResult World::serve(const Call& call) {
     const bool for_good = goes_wrong(plan_.fails_for_good);
     return BeatResult::failed(std::make_error_code(std::errc::io_error), "not now", !for_good);
   }
-  if (goes_wrong(plan_.changes_ttl) && plan_.tells_ttl) server_.change_ttl(call.key.id, dice_.between(300ms, 60s));
+  if (goes_wrong(plan_.changes_ttl) && plan_.tells_ttl)
+    server_.change_ttl(call.key.id, dice_.between(plan_.told_least, plan_.told_most));
+  if (plan_.keeps_ttl_back > 0 && goes_wrong(plan_.keeps_ttl_back)) {
+    return server_.beat_as_granted(call.key.id, call.key.owner, now()) ? BeatResult::acknowledged()
+                                                                       : BeatResult::gone();
+  }
   if (plan_.tells_rest) server_.run_out(call.key.id);
   const double share = plan_.wavers == 0 ? 1 : 1 + plan_.wavers * (2 * dice_.share() - 1);
   const auto ttl = server_.beat(call.key.id, call.key.owner, now(), share);

@@ -49,14 +49,23 @@ struct Plan {
   double changes_ttl = 0;   // of those that it tells
   double wavers = 0;        // by how much, at most, what it tells differs from what it means
   bool tells_rest = false;  // of a time that runs out, and begins anew
-  Span forgets_every{};     // one session, about; zero: never
-  Span restarts_every{};    // forgets all
+  Span told_least = 300ms;  // of those that it changes to
+  Span told_most = 60s;
+  double keeps_ttl_back = 0;  // acknowledges, and tells none
+  Span forgets_every{};       // one session, about; zero: never
+  Span restarts_every{};      // forgets all
   Span pauses_every{};
   Span patience{};  // keeps sessions for so much longer than it says
 
   // Of the client.
-  Span is_away_every{};  // the process is paused, or the machine sleeps
-  double reenters = 0;   // a callback that calls back
+  Span is_away_every{};          // the process is paused, or the machine sleeps
+  Span is_away_at_ends_every{};  // near the end of a heartbeat's validity, not more often than that
+  double limits_failures = 0.1;  // how many in a row end a heartbeat
+  std::uint32_t most_failures = 8;
+  double sets_floor = 0.3;
+  double sets_attempts = 0.3;
+  std::uint32_t most_attempts = 6;
+  double reenters = 0;  // a callback that calls back
   double sink_throws = 0;
   double slow_sink = 0;  // keeps an event while time goes on; callers wait until it returns, and nothing is closed
   bool has_parents = false;
@@ -150,7 +159,8 @@ inline void draw_what_came_later(Plan& plan, Dice& dice) {
   draw_limits(plan, dice);
 }
 
-void draw_herds(Plan& drawn);  // herd_plan.hpp
+void draw_lifetimes(Plan& plan);  // lifetimes.hpp
+void draw_herds(Plan& drawn);     // herd_plan.hpp
 
 [[nodiscard]] inline Plan make_plan(std::uint64_t seed) {
   Dice dice{seed};
@@ -208,6 +218,7 @@ void draw_herds(Plan& drawn);  // herd_plan.hpp
   plan.close_twice = some();
   draw_closes(plan, dice);
   draw_what_came_later(plan, dice);
+  draw_lifetimes(plan);
   draw_herds(plan);
   return plan;
 }
@@ -215,3 +226,4 @@ void draw_herds(Plan& drawn);  // herd_plan.hpp
 }  // namespace heartbeat::simulation
 
 #include "herd_plan.hpp"  // IWYU pragma: export
+#include "lifetimes.hpp"  // IWYU pragma: export

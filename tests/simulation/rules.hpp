@@ -57,6 +57,12 @@ inline void Model::judge_phase(Life& life, Time now) {
   if (!is_on_grid && !is_held_off) object("G7", &life, now, "a regular beat off its grid");
 }
 
+// Shorter where the end of validity is near; also a fresh beat behind it waits no longer than others.
+inline void Model::judge_timeout(const Life& life, Span timeout, Time now) {
+  const Span most{life.options.beat_timeout.value_or(life.options.interval)};
+  if (timeout > most) object("G17", &life, now, "a beat may wait longer for its answer than it was allowed to");
+}
+
 // Until when the beat after an acknowledged one is sent.
 inline Time Model::latest_beat(const Life& life) const {
   const SentBeat& last = life.beats.back();
@@ -81,6 +87,7 @@ inline void Model::note_timeout(Life& life, Time now) {
 inline void Model::judge_waiting(Life& life, Time now) {
   note_timeout(life, now);
   if (!may_be_in_grace(life, now)) life.judge_overdue(now);
+  judge_failures(life, now);
   if (life.is_cancelled) object("G11", &life, now, "runs though its parent was cancelled");
   if (life.group >= 0 && has_failed(life.group))
     object("F25", &life, now, "runs though another of its group has failed");
@@ -117,29 +124,10 @@ inline void Model::judge_last_word(const Life& life, Time now) {
   }
 }
 
-// After a time gap one fresh beat decides, which keeps the floor, and waits for its answer.
-inline bool Model::may_be_in_grace(const Life& life, Time now) const {
-  if (!life.gap_end) return false;
-  const Time back = std::max(*life.gap_end, away_to_);
-  if (plan_.is_limited() || life.is_gated()) return now <= back + 2min;  // another's ttl may have to pass
-  if (life.beats.empty()) return now <= back;
-  const SentBeat& last = life.beats.back();
-  if (last.fate == SentBeat::Fate::open) return now <= up(last.deadline);
-  return now <= up(back + life.terms.floor);
-}
-
-// Every attempt it was owed came; after a gap, at least one fresh beat.
+// Every attempt it was owed came.
 inline void Model::judge_attempts(const Life& life, Time now) {
-  if (!is_predictable(life) || life.beats.empty()) return;
-  const bool was_away = away_to_ >= life.beats[life.acknowledged == 0 ? 0 : life.acknowledged - 1].sent;
-  const SentBeat& last = life.beats.back();
-  const Time due = last.fate == SentBeat::Fate::acknowledged ? latest_beat(life) : life.limit();
-  const Time asked = away_from_ < due ? std::min(due, down(life.limit())) : down(life.limit());  // for a wake-up
-  const Span threshold = life.pace.gap(Span{plan_.registry.gap_threshold}, life.terms) + tick();
-  if (was_away && away_from_ < down(life.limit()) && away_to_ - asked > threshold) {
-    if (std::max(last.sent, last.deadline) <= away_from_) object("G18", &life, now, "no fresh beat after a time gap");
-  }
-  if (was_away || life.acknowledged == 0 || !life.pace.has_room()) return;
+  if (!is_predictable(life) || life.acknowledged == 0 || !life.pace.has_room()) return;
+  if (away_to_ >= life.beats[life.acknowledged - 1].sent) return;
   if (life.beats.size() - life.acknowledged < life.options.attempts) {
     object("G17", &life, now, "stalled before it had all its attempts");
   }

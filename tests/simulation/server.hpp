@@ -33,6 +33,13 @@ class Server {
     return ttl;
   }
 
+  /// The same, and the session is kept as long as at first: so it need not tell how long. False: not known.
+  bool beat_as_granted(int id, int owner, Time now) {
+    Session* session = find(id, owner, now);
+    if (session != nullptr) session->ttl = session->granted;
+    return beat(id, owner, now, 1).has_value();
+  }
+
   /// A close that has arrived closes whatever has that name by now: whose session it was; -1: none.
   int close(int id, Time now) {
     const auto found = sessions_.find(id);

@@ -153,6 +153,10 @@ class World final : private Waiting {
   void end();
   void check_calm();
 
+  // --- absences.hpp
+  [[nodiscard]] Span absence_of(const Life& life, Time due);
+  [[nodiscard]] Span absence_at(Time due);
+
   // --- network.hpp
   std::size_t take(const SessionKey& key, const BeatContext& context, BeatCompletion completion);
   void send_off(std::size_t call);
@@ -361,12 +365,10 @@ inline void World::run_until(Time end, Done done) {
     const auto next = executor_.next_wake();
     if (!next || next->time_since_epoch() > end) break;
     Time then = next->time_since_epoch();
-    if (!is_calm_ && next_away_ >= Time{0} && next_away_ <= then) {
-      const Time back = then + (dice_.chance(0.5) ? dice_.between(1ms, 1s) : dice_.between(10ms, 20s));
-      trace("away until " + std::to_string(back.count()));
-      model_.was_away(now(), back);
-      then = away_to_ = back;
-      next_away_ = then + dice_.about(2 * plan_.is_away_every);
+    if (const Span away = absence_at(then); away > Span{0}) {
+      trace("away until " + std::to_string((then + away).count()));
+      model_.was_away(now(), then, then + away);
+      then = away_to_ = then + away;
     }
     clock_.reach(testing::ManualClock::time_point{then});
     if (then == away_to_ && dice_.chance(0.3) && !is_over_ && !is_sink_asleep_)
@@ -492,6 +494,7 @@ inline void World::end() {
 
 }  // namespace heartbeat::simulation
 
+#include "absences.hpp"  // IWYU pragma: export
 #include "blocking.hpp"  // IWYU pragma: export
 #include "callers.hpp"   // IWYU pragma: export
 #include "network.hpp"   // IWYU pragma: export
