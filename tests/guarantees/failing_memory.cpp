@@ -7,6 +7,7 @@
 #include <array>
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <cstdlib>
 #include <memory>
 #include <new>
@@ -174,10 +175,11 @@ FencedMemory::~FencedMemory() {
   if (!HEARTBEAT_TEST_SANITIZED) --fences;
 }
 
-bool is_reachable(const void* memory) noexcept {
+bool is_reachable(std::uintptr_t address) noexcept {
   int ends[2];
   if (pipe(ends) != 0) return false;
-  const bool was_read = write(ends[1], memory, 1) == 1;  // the kernel says so, and sends no signal
+  const bool was_read =
+      write(ends[1], reinterpret_cast<const void*>(address), 1) == 1;  // the kernel says so, and sends no signal
   close(ends[0]);
   close(ends[1]);
   return was_read;
@@ -230,14 +232,13 @@ BOOST_AUTO_TEST_CASE(another_threads_memory_does_not_fail) {
 BOOST_AUTO_TEST_CASE(freed_behind_a_fence_it_can_be_reached_no_more) {
   if (HEARTBEAT_TEST_SANITIZED) return;
   auto outside = std::make_unique<std::size_t>(1);
-  // Volatile: the compiler knows what a delete does, and takes what follows for a mistake.
-  const void* volatile of_outside = outside.get();
-  const void* volatile of_inside = nullptr;
+  const auto of_outside = reinterpret_cast<std::uintptr_t>(outside.get());
+  std::uintptr_t of_inside = 0;
   bool was_reachable = false;
   {
     const FencedMemory fenced;
     const auto inside = std::make_unique<std::array<char, 10'000>>();
-    of_inside = &inside->back();
+    of_inside = reinterpret_cast<std::uintptr_t>(&inside->back());
     was_reachable = is_reachable(of_inside);
     outside.reset();
   }

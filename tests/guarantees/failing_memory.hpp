@@ -6,6 +6,8 @@
 // Read next: failing_memory.cpp, which replaces operator new for this executable.
 #pragma once
 
+#include <cstdint>
+
 namespace heartbeat::guarantees {
 
 /// Threading: of the thread that made it. One at a time for each thread.
@@ -31,6 +33,6 @@ class FencedMemory {
 };
 
 /// True if a byte there can be read.
-[[nodiscard]] bool is_reachable(const void* memory) noexcept;
+[[nodiscard]] bool is_reachable(std::uintptr_t address) noexcept;
 
 }  // namespace heartbeat::guarantees
