@@ -86,7 +86,7 @@ template <class Stub>
       return;
     }
     try {
-      library_thread("heartbeat-free", [held] { delete held; }).detach();
+      detail::library_thread("heartbeat-free", [held] { delete held; }).detach();
     } catch (const std::system_error&) {
       // No thread to be had: better a channel that stays.
     }
