@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
-// Whether the address or the thread sanitizer is at work, which each compiler says in its own way.
+// Whether the address or the thread sanitizer is at work, and whether it is the latter, which each compiler says in its
+// own way.
 #pragma once
 
 #if defined(__has_feature)
@@ -8,4 +9,12 @@
 #define HEARTBEAT_TEST_SANITIZED 1
 #else
 #define HEARTBEAT_TEST_SANITIZED 0
+#endif
+
+#if defined(__has_feature)
+#define HEARTBEAT_TEST_THREAD_SANITIZED (__has_feature(thread_sanitizer))
+#elif defined(__SANITIZE_THREAD__)
+#define HEARTBEAT_TEST_THREAD_SANITIZED 1
+#else
+#define HEARTBEAT_TEST_THREAD_SANITIZED 0
 #endif
