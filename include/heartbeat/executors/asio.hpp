@@ -120,20 +120,13 @@ class BasicAsioExecutor {
   }
 
   /// Runs the work on a thread of the context.
-  void post(Work& work) noexcept {
-    if (!parts_->origin.is_here()) return work.drop();
-    parts_->works->post(work);
-  }
+  void post(Work& work) noexcept { parts_->works->post(work); }
 
   /// Runs the timer at that time, on a thread of the context; the earliest time asked for wins. True if it was idle.
-  bool wake_by(Timer& timer, time_point at) noexcept {
-    if (parts_->origin.is_here()) return parts_->timers->wake_by(timer, at);
-    timer.drop();
-    return true;
-  }
+  bool wake_by(Timer& timer, time_point at) noexcept { return parts_->timers->wake_by(timer, at); }
 
   /// True if the timer was armed: it is idle now.
-  bool cancel(Timer& timer) noexcept { return parts_->origin.is_here() && parts_->timers->cancel(timer); }
+  bool cancel(Timer& timer) noexcept { return parts_->timers->cancel(timer); }
 
   /// True on a thread that is running the context: Asio does not say how many do, and it may be the only one, so that
   /// who waits here for a work may wait in vain. In a strand the threads that run what is below it count too; those of
@@ -145,10 +138,7 @@ class BasicAsioExecutor {
   [[nodiscard]] bool needs_this_thread() const noexcept { return parts_->works->need_this_thread(); }
 
   /// Runs the work on a thread of the pool.
-  void post_blocking(Work& work) noexcept requires has_pool {
-    if (!parts_->origin.is_here()) return work.drop();
-    parts_->blocking->post(work);
-  }
+  void post_blocking(Work& work) noexcept requires has_pool { parts_->blocking->post(work); }
 
   /// How many of those run at once.
   [[nodiscard]] std::size_t blocking_concurrency() const noexcept requires has_pool {
@@ -176,7 +166,6 @@ class BasicAsioExecutor {
       }
     }
 
-    const detail::Origin origin;
     const std::shared_ptr<detail::AsioWorks<AsioEx>> works;
     const std::shared_ptr<detail::AsioTimers<AsioEx, C>> timers;
     std::shared_ptr<detail::AsioWorks<PoolEx>> blocking;  // constant once made; null without a pool

@@ -45,6 +45,10 @@ class AsioTimers : public std::enable_shared_from_this<AsioTimers<Ex, C>> {
       : executor_{executor}, clock_{clock}, waiter_{executor, clock, mutex_} {}
 
   bool wake_by(Timer& timer, time_point at) noexcept {
+    if (!origin_.is_here()) {
+      timer.drop();
+      return true;
+    }
     const auto due = static_cast<std::int64_t>(at.time_since_epoch().count());
     bool was_idle = false;
     {
@@ -58,6 +62,7 @@ class AsioTimers : public std::enable_shared_from_this<AsioTimers<Ex, C>> {
   }
 
   bool cancel(Timer& timer) noexcept {
+    if (!origin_.is_here()) return false;
     const std::lock_guard lock{mutex_};
     const bool was_armed = timers_.disarm(timer);
     if (was_armed && timers_.empty()) stop_waiting();

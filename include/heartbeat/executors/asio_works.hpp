@@ -41,6 +41,7 @@ class AsioWorks : public std::enable_shared_from_this<AsioWorks<Ex>> {
   }
 
   void post(Work& work) noexcept {
+    if (!origin_.is_here()) return work.drop();
     Runner* runner = nullptr;
     {
       const std::lock_guard lock{mutex_};

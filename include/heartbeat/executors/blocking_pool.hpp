@@ -16,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include <heartbeat/detail/threads/origin.hpp>
 #include <heartbeat/executor.hpp>
 #include <heartbeat/executors/library_thread.hpp>
 #include <heartbeat/executors/work_queue.hpp>
@@ -64,7 +65,8 @@ struct PoolThreads {
 /// Sleepers are woken last in, first out, so that those too many sleep on until they end. A few are kept, and made by
 /// `start`: they sleep without a limit, as the last free one does, and with nothing to do nobody else is left.
 ///
-/// A thread that has ended is joined by the next one that ends, or by `join`.
+/// A thread that has ended is joined by the next one that ends, or by `join`. Stopped, and in a child of fork(), it
+/// drops what comes.
 ///
 /// Threading: any thread, `start` and `join` apart. Allocates: `start`, and pool threads that make another; not `post`.
 template <class MakeThread = PoolThreads>
@@ -91,7 +93,7 @@ class BlockingPool : public std::enable_shared_from_this<BlockingPool<MakeThread
   }
 
   void post(Work& work) noexcept {
-    {
+    if (origin_.is_here()) {
       const std::lock_guard lock{mutex_};
       if (!stopping_) {
         queue_.push(work);
@@ -271,6 +273,7 @@ class BlockingPool : public std::enable_shared_from_this<BlockingPool<MakeThread
     threads_.push_back(std::move(made));  // there is room for all: see start
   }
 
+  const Origin origin_;
   const std::size_t limit_;
   const std::size_t kept_ = std::min(limit_, most_kept);
   const BlockingPoolTimes times_;

@@ -83,27 +83,17 @@ class BasicThreadExecutor {
   }
 
   /// Runs the work on a thread of the engine.
-  void post(Work& work) noexcept {
-    if (!threads_->origin.is_here()) return work.drop();
-    threads_->loop->post(work);
-  }
+  void post(Work& work) noexcept { threads_->loop->post(work); }
 
   /// Runs the timer at that time, on a thread of the engine; the earliest time asked for wins. True if it was idle.
-  bool wake_by(Timer& timer, time_point at) noexcept {
-    if (threads_->origin.is_here()) return threads_->loop->wake_by(timer, at);
-    timer.drop();
-    return true;
-  }
+  bool wake_by(Timer& timer, time_point at) noexcept { return threads_->loop->wake_by(timer, at); }
 
   /// True if the timer was armed: it is idle now.
-  bool cancel(Timer& timer) noexcept { return threads_->origin.is_here() && threads_->loop->cancel(timer); }
+  bool cancel(Timer& timer) noexcept { return threads_->loop->cancel(timer); }
 
   /// Runs the work on a thread for work that may block. If a thread more is wanted for it and cannot be made, once one
   /// of those there are has come back.
-  void post_blocking(Work& work) noexcept {
-    if (!threads_->origin.is_here()) return work.drop();
-    threads_->pool->post(work);
-  }
+  void post_blocking(Work& work) noexcept { threads_->pool->post(work); }
 
   /// How many of those run at once at most.
   [[nodiscard]] std::size_t blocking_concurrency() const noexcept { return threads_->pool->limit(); }
@@ -155,7 +145,6 @@ class BasicThreadExecutor {
       pool->join();
     }
 
-    const detail::Origin origin;
     const std::shared_ptr<detail::ThreadLoop<C>> loop;
     const std::shared_ptr<detail::BlockingPool<>> pool;  // makes and joins its threads itself
     std::vector<std::thread> of_engine;                  // constant once made, until the last handle dies

@@ -11,6 +11,7 @@
 #include <mutex>
 #include <utility>
 
+#include <heartbeat/detail/threads/origin.hpp>
 #include <heartbeat/executor.hpp>
 #include <heartbeat/executors/clock_waiter.hpp>
 #include <heartbeat/executors/timer_queue.hpp>
@@ -33,6 +34,7 @@ namespace heartbeat::detail {
 /// Whoever takes something out while timers are armed and nobody leads wakes a follower: it takes the next due timer,
 /// or leads. So a leader that leaves to run something never leaves the timers alone while others sleep.
 ///
+/// Stopped, and in a child of fork(), it drops what comes.
 /// Threading: any thread. The clock is never read under the mutex.
 template <class C>
 class ThreadLoop {
@@ -42,7 +44,7 @@ class ThreadLoop {
   explicit ThreadLoop(const C& clock) : clock_{clock}, waiter_{clock, mutex_} {}
 
   void post(Work& work) noexcept {
-    {
+    if (origin_.is_here()) {
       const std::lock_guard lock{mutex_};
       if (!stopping_) {
         works_.push(work);
@@ -55,7 +57,7 @@ class ThreadLoop {
 
   bool wake_by(Timer& timer, time_point at) noexcept {
     const auto due = static_cast<std::int64_t>(at.time_since_epoch().count());
-    {
+    if (origin_.is_here()) {
       const std::lock_guard lock{mutex_};
       if (!stopping_) {
         const bool sooner = timers_.empty() || due < timers_.first_due();
@@ -69,6 +71,7 @@ class ThreadLoop {
   }
 
   bool cancel(Timer& timer) noexcept {
+    if (!origin_.is_here()) return false;
     const std::lock_guard lock{mutex_};
     return timers_.disarm(timer);
   }
@@ -157,6 +160,7 @@ class ThreadLoop {
     return time_point{typename C::duration{static_cast<typename C::rep>(timers_.first_due())}};
   }
 
+  const Origin origin_;
   const C clock_;
   std::mutex mutex_;  // guards what follows
   WorkQueue works_;
