@@ -4,17 +4,16 @@
 #pragma once
 
 #if defined(__has_feature)
-#define HEARTBEAT_TEST_SANITIZED (__has_feature(thread_sanitizer) || __has_feature(address_sanitizer))
-#elif defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+#define HEARTBEAT_TEST_THREAD_SANITIZED (__has_feature(thread_sanitizer))
+#define HEARTBEAT_TEST_SANITIZED (HEARTBEAT_TEST_THREAD_SANITIZED || __has_feature(address_sanitizer))
+#elif defined(__SANITIZE_THREAD__)
+#define HEARTBEAT_TEST_THREAD_SANITIZED 1
+#define HEARTBEAT_TEST_SANITIZED 1
+#else
+#define HEARTBEAT_TEST_THREAD_SANITIZED 0
+#if defined(__SANITIZE_ADDRESS__)
 #define HEARTBEAT_TEST_SANITIZED 1
 #else
 #define HEARTBEAT_TEST_SANITIZED 0
 #endif
-
-#if defined(__has_feature)
-#define HEARTBEAT_TEST_THREAD_SANITIZED (__has_feature(thread_sanitizer))
-#elif defined(__SANITIZE_THREAD__)
-#define HEARTBEAT_TEST_THREAD_SANITIZED 1
-#else
-#define HEARTBEAT_TEST_THREAD_SANITIZED 0
 #endif

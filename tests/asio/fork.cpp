@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 // A child of fork() shares the parent's timerfd, and the set of descriptors that Asio waits for: whoever disarms or
 // deregisters the one there silences the parent for ever. So the child's copy of the executor does nothing, whether its
-// context is destroyed there or run (F53). Read next: ../processes/fork.cpp, the other executors and what users call.
+// context is destroyed there or run (F53). As each suite, in a process of its own: once Asio's system_executor has run
+// anything, an exit() in a child waits for its threads for ever (Boost 1.74).
+// Read next: ../processes/fork.cpp, the other executors and what users call.
 #include <chrono>
 #include <memory>
 #include <optional>

@@ -87,6 +87,11 @@ struct Dying {
     for (int number = 0; number < 10; ++number)
       start(number, options).detach();
   }
+  void stop_all_soon() {
+    executor.run_for(1s);
+    registry->stop_all();
+    executor.run_for(1s);
+  }
   [[nodiscard]] long keys() const { return life.use_count() - 1; }
 
   // It dies, and then the server answers after all.
@@ -164,9 +169,7 @@ BOOST_AUTO_TEST_CASE(of_beats_that_were_stopped_and_never_answered) {
     for (const bool with_tokens : {false, true}) {
       Dying dying{{.asks_for_tokens = with_tokens}, has_sink};
       dying.start_many(leaving());
-      dying.executor.run_for(1s);
-      dying.registry->stop_all();
-      dying.executor.run_for(1s);
+      dying.stop_all_soon();
 
       dying.die_and_be_answered();
     }
@@ -176,9 +179,7 @@ BOOST_AUTO_TEST_CASE(of_beats_that_were_stopped_and_never_answered) {
 BOOST_AUTO_TEST_CASE(of_closes_that_wait_for_a_beat) {
   Dying dying;
   dying.start_many();
-  dying.executor.run_for(1s);
-  dying.registry->stop_all();
-  dying.executor.run_for(1s);
+  dying.stop_all_soon();
   BOOST_TEST(dying.transport.unanswered->closes.empty());
 
   dying.die_and_be_answered();
@@ -187,9 +188,7 @@ BOOST_AUTO_TEST_CASE(of_closes_that_wait_for_a_beat) {
 BOOST_AUTO_TEST_CASE(of_closes_that_are_not_answered) {
   Dying dying{{.acknowledges = true}};
   dying.start_many();
-  dying.executor.run_for(1s);
-  dying.registry->stop_all();
-  dying.executor.run_for(1s);
+  dying.stop_all_soon();
   BOOST_TEST(dying.transport.unanswered->closes.size() == 10U);
 
   dying.die_and_be_answered();
@@ -198,9 +197,7 @@ BOOST_AUTO_TEST_CASE(of_closes_that_are_not_answered) {
 BOOST_AUTO_TEST_CASE(of_closes_that_rest_until_they_are_repeated) {
   Dying dying{{.acknowledges = true, .fails_closes = true}};
   dying.start_many();
-  dying.executor.run_for(1s);
-  dying.registry->stop_all();
-  dying.executor.run_for(1s);
+  dying.stop_all_soon();
 
   dying.die_and_be_answered();
 }

@@ -4,6 +4,7 @@
 // not shown: it ends in code that is not there any more, or in a thread that waits for itself.
 // Read next: programs/plugin_host.cpp, what is run, and programs/plugins/sessions.cpp, what that loads.
 #include <string>
+#include <utility>
 
 #include <boost/test/unit_test.hpp>
 
@@ -17,12 +18,14 @@ using heartbeat::processes::built;
 using heartbeat::processes::Ran;
 using heartbeat::processes::run;
 
-enum class Kept { by_its_linker, by_its_host };
+// The library is loaded so that it stays, by its linker or by its host.
+void expect_of_kept(const std::string& what, const std::string& output) {
+  for (const auto& [file, flag] : {std::pair{"sessions_kept.so", ""}, std::pair{"sessions.so", "nodelete"}}) {
+    const Ran ran = run("plugin_host", {what, built(file), flag});
 
-// The library that is loaded so that it stays.
-Ran run_kept(const std::string& what, Kept kept) {
-  if (kept == Kept::by_its_linker) return run("plugin_host", {what, built("sessions_kept.so")});
-  return run("plugin_host", {what, built("sessions.so"), "nodelete"});
+    BOOST_TEST(ran.output == output);
+    BOOST_TEST(ran.status == 0);
+  }
 }
 
 const std::string rounds_of_one_that_stays =
@@ -43,39 +46,19 @@ BOOST_AUTO_TEST_CASE(ended_by_the_host_it_has_no_thread_left_and_can_be_loaded_a
 }
 
 BOOST_AUTO_TEST_CASE(kept_it_can_be_ended_and_started_again_too) {
-  for (const Kept kept : {Kept::by_its_linker, Kept::by_its_host}) {
-    const Ran ran = run_kept("end_close_and_load_again", kept);
-
-    BOOST_TEST(ran.output == rounds_of_one_that_stays);
-    BOOST_TEST(ran.status == 0);
-  }
+  expect_of_kept("end_close_and_load_again", rounds_of_one_that_stays);
 }
 
 BOOST_AUTO_TEST_CASE(kept_it_goes_on_when_it_is_closed_and_a_static_registry_ends_with_the_program) {
-  for (const Kept kept : {Kept::by_its_linker, Kept::by_its_host}) {
-    const Ran ran = run_kept("close_while_it_runs", kept);
-
-    BOOST_TEST(ran.output == "beats go on\nended\n");
-    BOOST_TEST(ran.status == 0);
-  }
+  expect_of_kept("close_while_it_runs", "beats go on\nended\n");
 }
 
 BOOST_AUTO_TEST_CASE(kept_its_registry_may_end_in_a_callback) {
-  for (const Kept kept : {Kept::by_its_linker, Kept::by_its_host}) {
-    const Ran ran = run_kept("close_when_it_ended_itself", kept);
-
-    BOOST_TEST(ran.output == "no thread\nended\n");
-    BOOST_TEST(ran.status == 0);
-  }
+  expect_of_kept("close_when_it_ended_itself", "no thread\nended\n");
 }
 
 BOOST_AUTO_TEST_CASE(kept_it_takes_late_answers) {
-  for (const Kept kept : {Kept::by_its_linker, Kept::by_its_host}) {
-    const Ran ran = run_kept("answer_after_close", kept);
-
-    BOOST_TEST(ran.output == "answered\n");
-    BOOST_TEST(ran.status == 0);
-  }
+  expect_of_kept("answer_after_close", "answered\n");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

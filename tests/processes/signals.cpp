@@ -35,18 +35,19 @@ const std::uint64_t never_blocked = stays_open | bits({SIGKILL, SIGSTOP});
 // The C library keeps two for itself, between the last of the old ones and its SIGRTMIN.
 constexpr std::uint64_t of_the_c_library = std::uint64_t{3} << 31;
 
-BOOST_AUTO_TEST_CASE(a_program_may_block_a_signal_after_it_made_a_registry_and_wait_for_it) {
-  const auto ran = run("signals", {"wait_for_sigterm"});
+void expect_of(const std::string& what, const std::string& output) {
+  const auto ran = run("signals", {what});
 
-  BOOST_TEST(ran.output == "lived\n");
+  BOOST_TEST(ran.output == output);
   BOOST_TEST(ran.status == 0);
 }
 
-BOOST_AUTO_TEST_CASE(also_when_threads_were_made_later_because_calls_hang) {
-  const auto ran = run("signals", {"wait_for_sigterm_with_more_threads"});
+BOOST_AUTO_TEST_CASE(a_program_may_block_a_signal_after_it_made_a_registry_and_wait_for_it) {
+  expect_of("wait_for_sigterm", "lived\n");
+}
 
-  BOOST_TEST(ran.output == "lived\n");
-  BOOST_TEST(ran.status == 0);
+BOOST_AUTO_TEST_CASE(also_when_threads_were_made_later_because_calls_hang) {
+  expect_of("wait_for_sigterm_with_more_threads", "lived\n");
 }
 
 BOOST_AUTO_TEST_CASE(each_thread_has_a_name_and_blocks_all_but_what_is_its_own) {
@@ -67,17 +68,11 @@ BOOST_AUTO_TEST_CASE(each_thread_has_a_name_and_blocks_all_but_what_is_its_own) 
 }
 
 BOOST_AUTO_TEST_CASE(a_callback_that_writes_to_a_closed_pipe_gets_an_error) {
-  const auto ran = run("signals", {"write_without_reader"});
-
-  BOOST_TEST(ran.output == "EPIPE\n");
-  BOOST_TEST(ran.status == 0);
+  expect_of("write_without_reader", "EPIPE\n");
 }
 
 BOOST_AUTO_TEST_CASE(a_callback_sends_a_signal_to_the_process_not_to_itself) {
-  const auto ran = run("signals", {"end_the_program_from_a_callback"});
-
-  BOOST_TEST(ran.output == "nothing came\nSIGTERM\n");
-  BOOST_TEST(ran.status == 0);
+  expect_of("end_the_program_from_a_callback", "nothing came\nSIGTERM\n");
 }
 
 BOOST_AUTO_TEST_CASE(a_program_started_from_a_callback_inherits_what_is_blocked) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 // Plans of worlds in which many heartbeats are alike and due at one moment: only there a batch is more than a few, and
 // a burst longer than what shards may have put by. Little else goes wrong, so that nothing but batches, or the rate,
-// decides. Included by plan.hpp; read next: batch_rules.hpp, prompt_sends.hpp.
+// decides. Included by plan.hpp; read next: batch_rules.hpp, rate_rules.hpp.
 #pragma once
 
 #include <array>

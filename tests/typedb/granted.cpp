@@ -115,6 +115,13 @@ struct Fixture {
     std::exchange(stub->calls.opened, nullptr)(status);
   }
 
+  void grant() {
+    answer(grpc::Status::OK);
+    executor.run_ready();
+  }
+
+  void no_pulse_speaks_for_it() { stub->calls.pulse = {grpc::StatusCode::UNAVAILABLE, "no pulse speaks for it"}; }
+
   ManualClock clock;
   ManualExecutor executor{clock};
   std::shared_ptr<StubByHand> stub = std::make_shared<StubByHand>();
@@ -127,7 +134,7 @@ struct Fixture {
 BOOST_FIXTURE_TEST_CASE(a_session_is_valid_from_before_it_was_asked_for, Fixture) {
   executor.run_for(10s);
   const auto asked_at = clock.now();
-  stub->calls.pulse = {grpc::StatusCode::UNAVAILABLE, "no pulse speaks for it"};
+  no_pulse_speaks_for_it();
   stub->meanwhile = [&] { executor.run_for(4s); };
 
   open();
@@ -155,11 +162,10 @@ BOOST_FIXTURE_TEST_CASE(a_session_that_is_reopened_is_valid_from_before_the_new_
   open();
   forget();
   const auto asked_at = clock.now();
-  stub->calls.pulse = {grpc::StatusCode::UNAVAILABLE, "no pulse speaks for it"};
+  no_pulse_speaks_for_it();
 
   executor.run_for(4s);
-  answer(grpc::Status::OK);
-  executor.run_ready();
+  grant();
 
   BOOST_CHECK(session.state() == SessionState::open);
   BOOST_TEST(session.valid());
@@ -171,7 +177,7 @@ BOOST_FIXTURE_TEST_CASE(what_the_executor_takes_to_come_to_the_answer_is_not_add
   open();
   forget();
   const auto asked_at = clock.now();
-  stub->calls.pulse = {grpc::StatusCode::UNAVAILABLE, "no pulse speaks for it"};
+  no_pulse_speaks_for_it();
 
   answer(grpc::Status::OK);
   clock.advance(4s);
@@ -188,11 +194,10 @@ BOOST_FIXTURE_TEST_CASE(of_several_attempts_the_one_that_was_granted_counts, Fix
   answer({grpc::StatusCode::UNAVAILABLE, "busy"});
   executor.help_until([&] { return stub->calls.opened != nullptr; });
   const auto asked_at = clock.now();
-  stub->calls.pulse = {grpc::StatusCode::UNAVAILABLE, "no pulse speaks for it"};
+  no_pulse_speaks_for_it();
 
   executor.run_for(4s);
-  answer(grpc::Status::OK);
-  executor.run_ready();
+  grant();
 
   BOOST_CHECK(session.state() == SessionState::open);
   BOOST_TEST((session.valid_until() == asked_at + 29s));

@@ -365,16 +365,23 @@ BOOST_AUTO_TEST_CASE(a_sweep_whose_keys_throw_returns_what_it_has_and_loses_none
   BOOST_TEST(without_sink.statistics().swept == 5u);
 }
 
-BOOST_AUTO_TEST_CASE(what_a_throwing_sweep_has_found_is_told_to_the_sink) {
+// A key that cannot be copied when it is due, and nothing has run since.
+struct DueAndFragile {
+  DueAndFragile() {
+    Fragile::copies_left = 1'000;
+    monitor.watch(Fragile{7}, 1s);
+    executor.run_for(1s - 1ms);
+    clock.advance(1ms);
+  }
+
   ManualClock clock;
   ManualExecutor executor{clock};
-  Fragile::copies_left = 1'000;
   int told = 0;
-  HeartbeatMonitor<Fragile, ManualClock, ManualExecutor> monitor{clock, executor, [&](const auto&) { ++told; },
+  HeartbeatMonitor<Fragile, ManualClock, ManualExecutor> monitor{clock, executor, [this](const auto&) { ++told; },
                                                                  no_gaps};
-  monitor.watch(Fragile{7}, 1s);
-  executor.run_for(1s - 1ms);
-  clock.advance(1ms);
+};
+
+BOOST_FIXTURE_TEST_CASE(what_a_throwing_sweep_has_found_is_told_to_the_sink, DueAndFragile) {
   Fragile::copies_left = 0;
 
   BOOST_CHECK_THROW(monitor.sweep(), std::runtime_error);
@@ -384,16 +391,7 @@ BOOST_AUTO_TEST_CASE(what_a_throwing_sweep_has_found_is_told_to_the_sink) {
 }
 
 // The teller has looked while the sweep had the key, and rests.
-BOOST_AUTO_TEST_CASE(what_the_teller_missed_while_a_throwing_sweep_had_it_is_told) {
-  ManualClock clock;
-  ManualExecutor executor{clock};
-  Fragile::copies_left = 1'000;
-  int told = 0;
-  HeartbeatMonitor<Fragile, ManualClock, ManualExecutor> monitor{clock, executor, [&](const auto&) { ++told; },
-                                                                 no_gaps};
-  monitor.watch(Fragile{7}, 1s);
-  executor.run_for(1s - 1ms);
-  clock.advance(1ms);
+BOOST_FIXTURE_TEST_CASE(what_the_teller_missed_while_a_throwing_sweep_had_it_is_told, DueAndFragile) {
   while (monitor.statistics().expired == 0)
     executor.run_one();
   Fragile::copies_left = 0;

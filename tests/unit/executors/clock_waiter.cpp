@@ -60,56 +60,58 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(a_wait_ends_when_its_time_comes, P, Real) {
   mutex.unlock();
 }
 
-BOOST_AUTO_TEST_CASE_TEMPLATE(a_wait_ends_when_it_is_woken, P, Real) {
-  std::mutex mutex;
-  typename P::Waiter waiter{typename P::Clock{}, mutex};
-  bool woken = false;
-  bool waiting = false;
-
-  std::thread sleeper{[&] {
-    wait_until(waiter, mutex, P::Clock::time_point::max(), [&] {
+// A thread that sleeps without a limit, and another that wakes it once it does. The fields are the mutex's.
+struct SleepUntilWoken {
+  template <class Waiter>
+  void until_woken(Waiter& waiter, std::mutex& mutex) {
+    wait_until(waiter, mutex, Waiter::time_point::max(), [this] {
       waiting = true;  // the lock is given up only where the waiter has begun
       return woken;
     });
-  }};
-  for (bool done = false; !done; std::this_thread::yield()) {
-    const std::lock_guard lock{mutex};
-    done = waiting;
-    if (!done) continue;
-    woken = true;
-    waiter.wake();
   }
+  template <class Waiter>
+  void wake(Waiter& waiter, std::mutex& mutex) {
+    for (bool done = false; !done; std::this_thread::yield()) {
+      const std::lock_guard lock{mutex};
+      done = waiting;
+      if (!done) continue;
+      woken = true;
+      waiter.wake();
+    }
+  }
+
+  bool waiting = false;
+  bool woken = false;
+};
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_wait_ends_when_it_is_woken, P, Real) {
+  std::mutex mutex;
+  typename P::Waiter waiter{typename P::Clock{}, mutex};
+  SleepUntilWoken sleep;
+
+  std::thread sleeper{[&] { sleep.until_woken(waiter, mutex); }};
+  sleep.wake(waiter, mutex);
   sleeper.join();
 
-  BOOST_TEST(woken);
+  BOOST_TEST(sleep.woken);
 }
 
 // Else the leader would never sleep again.
 BOOST_AUTO_TEST_CASE_TEMPLATE(a_wake_is_not_left_over_for_the_next_wait, P, Real) {
   std::mutex mutex;
   typename P::Waiter waiter{typename P::Clock{}, mutex};
-  bool woken = false;
-  bool waiting = false;
+  SleepUntilWoken sleep;
   typename P::Clock::time_point at{};
   typename P::Clock::time_point returned{};
 
   std::thread sleeper{[&] {
-    wait_until(waiter, mutex, P::Clock::time_point::max(), [&] {
-      waiting = true;  // the lock is given up only where the waiter has begun
-      return woken;
-    });
+    sleep.until_woken(waiter, mutex);
     std::unique_lock lock{mutex};
     at = P::Clock::now() + 5ms;
     waiter.wait(lock, at);
     returned = P::Clock::now();
   }};
-  for (bool done = false; !done; std::this_thread::yield()) {
-    const std::lock_guard lock{mutex};
-    done = waiting;
-    if (!done) continue;
-    woken = true;
-    waiter.wake();
-  }
+  sleep.wake(waiter, mutex);
   sleeper.join();
 
   BOOST_TEST((returned >= at));

@@ -722,10 +722,7 @@ BOOST_AUTO_TEST_CASE(one_that_keeps_beating_needs_no_grace) {
 
 BOOST_AUTO_TEST_CASE(progress_sends_a_withheld_beat_now) {
   Subject subject;
-  subject.rules.progress_within = 2 * s;
-  subject.bring_to(State::in_flight);
-  (void)subject.acknowledge(0);
-  (void)subject.due(5 * s);
+  subject.bring_to_withheld();
 
   BOOST_TEST(subject.life.progressed(7 * s));
   subject.last_progress = 7 * s;
@@ -736,10 +733,7 @@ BOOST_AUTO_TEST_CASE(progress_sends_a_withheld_beat_now) {
 
 BOOST_AUTO_TEST_CASE(progress_that_is_too_old_by_the_time_of_the_beat_is_told_as_withheld_anew) {
   Subject subject;
-  subject.rules.progress_within = 2 * s;
-  subject.bring_to(State::in_flight);
-  (void)subject.acknowledge(0);
-  (void)subject.due(5 * s);
+  subject.bring_to_withheld();
   BOOST_TEST(subject.life.progressed(7 * s));
   subject.last_progress = 7 * s;
 
@@ -749,10 +743,7 @@ BOOST_AUTO_TEST_CASE(progress_that_is_too_old_by_the_time_of_the_beat_is_told_as
 // It may be seen before the owner's call has come to say so.
 BOOST_AUTO_TEST_CASE(a_beat_that_is_sent_after_a_withheld_one_leaves_nothing_withheld) {
   Subject subject;
-  subject.rules.progress_within = 2 * s;
-  subject.bring_to(State::in_flight);
-  (void)subject.acknowledge(0);
-  (void)subject.due(5 * s);
+  subject.bring_to_withheld();
   subject.last_progress = 9 * s;
   subject.send(10 * s);
   (void)subject.acknowledge(10 * s);

@@ -96,6 +96,14 @@ class Subject {
     if (state == State::in_flight) life.initiated();
   }
 
+  // Acknowledged at 0; no progress within 2 s of its next beat, which was withheld at 5 s.
+  void bring_to_withheld() {
+    rules.progress_within = 2 * s;
+    bring_to(State::in_flight);
+    (void)acknowledge(0);
+    (void)due(5 * s);
+  }
+
   [[nodiscard]] Tick armed() const { return life.armed(scale, beat.deadline); }
   [[nodiscard]] Instant armed_at() const { return scale.instant(armed()); }
   [[nodiscard]] Tick ready_until(Instant now) const { return life.ready_until(at(now), rules); }

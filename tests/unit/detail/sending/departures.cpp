@@ -46,6 +46,15 @@ struct Subject {
     give_back();
     return left;
   }
+  // In one round: the first is chosen and not sent, and what it took is given back.
+  WheelHook* next_after_one_that_is_not_sent() {
+    Departures::Round round = departures.begin(4);
+    Departures::Choice choice = departures.choose(round, 0, returned);
+    BOOST_REQUIRE(choice.hook == hooks.data());
+    departures.not_sent(choice, 0, returned);
+    give_back();
+    return departures.choose(round, 0, returned).hook;
+  }
   void give_back() {
     credits.give(returned.credits, returned.again);
     may_pass_on = returned.may_pass_on;
@@ -249,29 +258,16 @@ BOOST_AUTO_TEST_CASE(what_was_chosen_and_not_sent_leaves_its_token_to_the_next) 
   Subject subject{100, {.period = 1 * s}};
   subject.file(0, 100, regular);
   subject.file(1, 200, regular);
-  Departures::Round round = subject.departures.begin(4);
-  Departures::Choice choice = subject.departures.choose(round, 0, subject.returned);
-  BOOST_REQUIRE(choice.hook == subject.hooks.data());
-  subject.departures.not_sent(choice, 0, subject.returned);
 
-  choice = subject.departures.choose(round, 0, subject.returned);
-
-  BOOST_TEST(choice.hook == &subject.hooks[1]);
+  BOOST_TEST(subject.next_after_one_that_is_not_sent() == &subject.hooks[1]);
 }
 
 BOOST_AUTO_TEST_CASE(what_was_chosen_again_and_not_sent_leaves_its_two_tokens_to_the_next) {
   Subject subject{100, {.period = 1 * s}, {.period = 1 * s}};
   subject.file(0, 100, again);
   subject.file(1, 200, again);
-  Departures::Round round = subject.departures.begin(4);
-  Departures::Choice choice = subject.departures.choose(round, 0, subject.returned);
-  BOOST_REQUIRE(choice.hook == subject.hooks.data());
-  subject.departures.not_sent(choice, 0, subject.returned);
-  subject.give_back();
 
-  choice = subject.departures.choose(round, 0, subject.returned);
-
-  BOOST_TEST(choice.hook == &subject.hooks[1]);
+  BOOST_TEST(subject.next_after_one_that_is_not_sent() == &subject.hooks[1]);
 }
 
 // The permission is another shard's to use meanwhile: it goes the way on which whoever waits for one is woken.
@@ -442,14 +438,8 @@ BOOST_AUTO_TEST_CASE(what_is_tried_again_and_not_sent_leaves_its_token_to_the_ne
   Subject subject{100, {}, {.period = 1 * s}};
   subject.file(0, 100, again);
   subject.file(1, 200, again);
-  Departures::Round round = subject.departures.begin(4);
-  Departures::Choice choice = subject.departures.choose(round, 0, subject.returned);
-  BOOST_REQUIRE(choice.hook == subject.hooks.data());
-  subject.departures.not_sent(choice, 0, subject.returned);
 
-  choice = subject.departures.choose(round, 0, subject.returned);
-
-  BOOST_TEST(choice.hook == &subject.hooks[1]);
+  BOOST_TEST(subject.next_after_one_that_is_not_sent() == &subject.hooks[1]);
 }
 
 BOOST_AUTO_TEST_CASE(what_is_tried_again_needs_a_token_of_all_sends_too) {
