@@ -40,7 +40,8 @@ namespace heartbeat {
 /// When the process itself was away, the beats of those who live wait in socket buffers (G18). So a deadline that
 /// passed while it was (a wake-up came later than armed by more than `gap_threshold`, or half its allowance) is put
 /// off, once per gap, by min(allowance, gap) from the return on; and nothing expires unless the executor ran some time
-/// before (monitor/silence.hpp).
+/// before. Eight times for one silence: a process that comes late all the time says who is silent all the same
+/// (monitor/silence.hpp).
 ///
 /// The policies are copied in; what they refer to must outlive the monitor. Of the detector a copy may live on until
 /// the executor has let go of its last turn; it is not called any more. Neither copied nor moved.

@@ -58,7 +58,7 @@ struct MonitorStatistics {
   std::uint64_t sink_threw = 0;  ///< of those told
 
   std::uint64_t time_gaps = 0;  ///< wake-ups later than the gap threshold, or so late that a key got a grace for it
-  std::uint64_t graces = 0;     ///< deadlines put off because of it
+  std::uint64_t graces = 0;     ///< deadlines put off because of it; going up all the time, the process is too slow
 };
 
 }  // namespace heartbeat

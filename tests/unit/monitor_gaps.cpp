@@ -179,6 +179,23 @@ BOOST_AUTO_TEST_CASE(each_gap_gives_one_grace) {
   BOOST_TEST(desk.monitor->statistics().graces == 2u);
 }
 
+// As where more keys are silent than the machine can look at within half their ttl.
+BOOST_AUTO_TEST_CASE(a_process_that_is_late_all_the_time_says_who_is_silent_all_the_same) {
+  WatchDesk desk;
+  desk.monitor->watch(7, 100ms);
+  desk.monitor->watch(8, 100ms);
+
+  for (int turn = 0; turn < 100; ++turn) {
+    desk.clock.advance(200ms);  // no turn is on time
+    desk.executor.run_ready();
+    BOOST_TEST(desk.monitor->touch(8), "its beats come in, and it lives");
+  }
+
+  BOOST_TEST_REQUIRE(desk.told.size() == 1u);
+  BOOST_TEST(desk.told.front().key == 7);
+  BOOST_TEST(desk.told.front().reason == ExpiryReason::silent_in_grace);
+}
+
 BOOST_AUTO_TEST_CASE(an_absence_that_ends_just_before_the_grace_does_leaves_time_to_be_touched) {
   WatchDesk desk;
   desk.monitor->watch(7, 30s);

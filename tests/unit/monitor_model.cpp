@@ -122,8 +122,9 @@ void play_with_absences(std::uint64_t seed) {
   detail::Random random{detail::Random::mix(seed)};
   WatchDesk desk{{.gap_threshold = 50ms, .shards = 2}, FixedDeadline{}, seed};
   std::map<std::uint64_t, Entry> watched;
-  nanoseconds left_at{};  // when the last absence began
-  nanoseconds back_at{};  // and when it was over
+  nanoseconds left_at{};              // when the last absence began
+  nanoseconds back_at{};              // and when it was over
+  std::vector<nanoseconds> absences;  // when each was over: short ones give a grace to short ttls
   std::size_t forgotten = 0;
   std::size_t seen = 0;
   const auto look_at_news = [&] {
@@ -135,8 +136,11 @@ void play_with_absences(std::uint64_t seed) {
       BOOST_TEST_REQUIRE(told.touched_at == touched);
       BOOST_REQUIRE_MESSAGE(told.expired_at >= touched + ttl, "seed " << seed << ": too early: " << told);
       const nanoseconds notice = std::min<nanoseconds>(50ms, ttl / 2);
-      BOOST_REQUIRE_MESSAGE(told.expired_at >= back_at + notice / 2 || told.expired_at <= left_at,
-                            "seed " << seed << ": no time to be touched: " << told);
+      const bool is_late_all_the_time =
+          std::ranges::count_if(absences, [&](nanoseconds at) { return at > touched; }) > 8;
+      BOOST_REQUIRE_MESSAGE(
+          is_late_all_the_time || told.expired_at >= back_at + notice / 2 || told.expired_at <= left_at,
+          "seed " << seed << ": no time to be touched: " << told);
       watched.erase(entry);
     }
   };
@@ -161,6 +165,7 @@ void play_with_absences(std::uint64_t seed) {
         const nanoseconds away{random.below(500'000'000)};
         if (away > 150ms) left_at = desk.now();
         desk.clock.advance(away);
+        absences.push_back(desk.now());
         if (away > 150ms) back_at = desk.now();
         break;
       }

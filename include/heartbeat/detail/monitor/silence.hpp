@@ -14,6 +14,10 @@
 //
 // A notice is the gap threshold, at most half the allowance. So nothing expires unless the executor ran half a notice
 // before, and an absence of two notices is never held against a key that is allowed to be silent for that long.
+//
+// One silence has a few graces at most. Where each wake-up comes late (more keys are silent than can be looked at
+// within half their allowance, or the machine is overloaded for good), each end of a grace would be another absence,
+// and nobody would ever be told that anybody is dead.
 #pragma once
 
 #include <algorithm>
@@ -77,6 +81,9 @@ enum class Verdict : std::uint8_t {
   expired,     // silent for too long
 };
 
+/// How often the end of one silence is put off.
+inline constexpr int graces_of_a_silence = 8;
+
 struct Look {
   Verdict verdict;
   Instant next;  // when it must be looked at again, unless it is expired
@@ -102,7 +109,8 @@ class SilenceRules {
                         std::chrono::nanoseconds{now - record.touched});
     }
     record.touched = now;
-    record.is_noticed = record.has_grace = false;
+    record.is_noticed = false;
+    record.graces = 0;
   }
 
   /// When the record must be looked at if nobody touches it: a notice before it expires.
@@ -115,7 +123,7 @@ class SilenceRules {
   [[nodiscard]] Instant due(const Record& record) const noexcept {
     if (record.is_noticed) return scale_.instant(record.due);
     const std::int64_t span = allowance(record);
-    return record.has_grace ? add(scale_.instant(record.due), notice(span)) : add(record.touched, span);
+    return record.graces > 0 ? add(scale_.instant(record.due), notice(span)) : add(record.touched, span);
   }
 
   /// Judges a record that came up; what it finds is noted in the record.
@@ -127,8 +135,9 @@ class SilenceRules {
       deadline = std::max(due(record), add(now, notice(span) / 2));
       record.is_noticed = true;
     }
-    if (const Instant grace = absence.grace(span, threshold(span)); grace > deadline) {
-      record.has_grace = true;
+    const Instant grace = absence.grace(span, threshold(span));
+    if (grace > deadline && record.graces < graces_of_a_silence) {
+      ++record.graces;
       record.is_noticed = false;  // we may be away in the grace, too: it is looked at again a notice before its end
       return {Verdict::grace, add(grace, -notice(span))};
     }

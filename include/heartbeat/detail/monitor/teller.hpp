@@ -85,7 +85,7 @@ class ExpiryTeller final : public Work {
                            .generation = record->generation,
                            .touched_at = to_time_point<C>(record->touched),
                            .expired_at = to_time_point<C>(record->ttl),
-                           .reason = record->has_grace ? ExpiryReason::silent_in_grace : ExpiryReason::silent});
+                           .reason = record->graces > 0 ? ExpiryReason::silent_in_grace : ExpiryReason::silent});
       } catch (...) {
         const MutexLock lock{shard.mutex()};
         ++shard.counters().sink_threw;

@@ -22,7 +22,7 @@ struct Watched : WheelHook {
   Watched* next_in_bucket = nullptr;                   // of the roster; of the list of the expired
   const std::uint32_t hash;                            // its top bits choose the bucket
   bool is_noticed = false;                             // looked at since the last touch, and found silent
-  bool has_grace = false;                              // its deadline was put off because we were away
+  std::uint8_t graces = 0;                             // how often its deadline was put off: we were away
   std::uint64_t generation = 0;                        // constant once watched
   Instant touched = 0;                                 // the last touch
   std::int64_t ttl;                                    // constant until it expires; then the time of that

@@ -81,7 +81,7 @@ BOOST_AUTO_TEST_CASE(looked_at_twice_it_expires_at_its_deadline) {
   BOOST_TEST(first.next == 110 * s);
   BOOST_TEST(subject.rules.due(subject.record) == 110 * s);
   BOOST_TEST((last.verdict == Verdict::expired));
-  BOOST_TEST(!subject.record.has_grace);
+  BOOST_TEST(subject.record.graces == 0);
 }
 
 BOOST_AUTO_TEST_CASE(a_late_first_look_leaves_half_a_notice_at_least) {
@@ -114,7 +114,7 @@ BOOST_AUTO_TEST_CASE(an_absence_puts_the_deadline_off_by_as_long_as_it_was) {
   BOOST_TEST((look.verdict == Verdict::grace));
   BOOST_TEST(look.next == 116 * s, "a notice before the end of the grace");
   BOOST_TEST(subject.rules.due(subject.record) == 117 * s);
-  BOOST_TEST(subject.record.has_grace);
+  BOOST_TEST(subject.record.graces == 1);
 }
 
 BOOST_AUTO_TEST_CASE(a_grace_is_at_most_the_allowance) {
@@ -210,7 +210,7 @@ BOOST_AUTO_TEST_CASE(an_absence_whose_grace_ends_at_the_deadline_puts_nothing_of
   subject.absence.note({.late = 1'200 * ms}, 108 * s + 800 * ms);
 
   BOOST_TEST((subject.look_at(109 * s).verdict == Verdict::noticed));
-  BOOST_TEST(!subject.record.has_grace);
+  BOOST_TEST(subject.record.graces == 0);
 }
 
 BOOST_AUTO_TEST_CASE(later_than_the_gap_threshold_is_an_absence_for_all_however_long_a_tick_is) {
@@ -234,7 +234,36 @@ BOOST_AUTO_TEST_CASE(the_end_of_a_grace_is_looked_at_twice_as_well) {
   BOOST_TEST((first.verdict == Verdict::noticed));
   BOOST_TEST(first.next == 117 * s);
   BOOST_TEST((last.verdict == Verdict::expired));
-  BOOST_TEST(subject.record.has_grace, "which is told as the reason");
+  BOOST_TEST(subject.record.graces == 1, "which is told as the reason");
+}
+
+BOOST_AUTO_TEST_CASE(one_silence_is_put_off_eight_times_and_no_more) {
+  Subject subject{10 * s};
+  Instant now = 113 * s;
+  for (int grace = 0; grace < 8; ++grace, now += 20 * s) {
+    subject.absence.note({.late = 4 * s}, now);
+    const Look look = subject.look_at(now);
+    BOOST_TEST((look.verdict == Verdict::grace));
+    subject.file(look.next);
+    subject.absence.forget();
+  }
+  subject.absence.note({.late = 4 * s}, now);
+
+  const Look first = subject.look_at(now);
+
+  BOOST_TEST((first.verdict == Verdict::noticed));
+  BOOST_TEST(first.next == now + 500 * ms, "it has half a notice all the same");
+  BOOST_TEST((subject.look_at(first.next).verdict == Verdict::expired));
+}
+
+BOOST_AUTO_TEST_CASE(each_touch_gives_all_graces_anew) {
+  Subject subject{10 * s};
+  subject.record.graces = 8;
+
+  subject.rules.touch(subject.record, 110 * s, true);
+  subject.absence.note({.late = 4 * s}, 123 * s);
+
+  BOOST_TEST((subject.look_at(123 * s).verdict == Verdict::grace));
 }
 
 BOOST_AUTO_TEST_CASE(absences_between_the_slices_of_one_turn_add_up) {
@@ -262,12 +291,12 @@ BOOST_AUTO_TEST_CASE(the_detector_is_told_of_silences_also_if_they_are_longer_th
 
 BOOST_AUTO_TEST_CASE(the_detector_is_not_told_of_a_silence_in_which_we_were_away) {
   Subject subject{10 * s};
-  subject.record.has_grace = true;
+  subject.record.graces = 1;
 
   subject.rules.touch(subject.record, 103 * s, true);
 
   BOOST_TEST(subject.silences.empty());
-  BOOST_TEST(!subject.record.has_grace);
+  BOOST_TEST(subject.record.graces == 0);
 }
 
 BOOST_AUTO_TEST_CASE(an_absence_is_known_of_after_what_came_up_has_been_looked_at) {
