@@ -9,6 +9,7 @@
 
 #include <heartbeat/beat_result.hpp>
 #include <heartbeat/detail/threads/require_stop_token.hpp>
+#include <heartbeat/detail/threads/threading.hpp>
 
 namespace heartbeat::detail {
 
@@ -75,7 +76,7 @@ class AnswerTicket {
   [[nodiscard]] bool is_open() const noexcept { return slot_.load() != nullptr; }
 
  private:
-  std::atomic<AnswerSlot*> slot_;
+  Atomic<AnswerSlot*> slot_;
   AnswerReceiver* receiver_;
   std::uint64_t serial_;
 };

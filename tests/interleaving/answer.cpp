@@ -86,6 +86,23 @@ BOOST_AUTO_TEST_CASE(of_two_the_first_counts_and_the_other_is_counted) {
   });
 }
 
+// Nobody waits for it any more: what the call keeps is given up once, by the first one.
+BOOST_AUTO_TEST_CASE(of_two_that_are_late_the_first_gives_the_call_up) {
+  explore([](Scheduler& schedule) {
+    World world{schedule};
+    auto beat = world.start(1);
+    auto call = world.server.next_call();
+    world.stop(beat);
+    const auto answer = [&] { call->completion(BeatResult::acknowledged()); };
+
+    world.together({{"one", answer}, {"other", answer}});
+
+    world.comes_to_rest();
+    const auto sums = world.registry->statistics();
+    if (sums.late_answers != 1 || sums.second_answers != 1) schedule.fail("not one and one");
+  });
+}
+
 // One call in flight for two shards: the one that waits for it is woken by whoever gives it back.
 BOOST_AUTO_TEST_CASE(it_frees_a_credit_that_another_shard_waits_for) {
   explore([](Scheduler& schedule) {

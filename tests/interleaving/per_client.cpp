@@ -3,7 +3,6 @@
 // Whatever the schedule: a key that runs has a client that beats, a client that beats has a key, each end is told once.
 #include <array>
 #include <cstddef>
-#include <deque>
 #include <optional>
 #include <stop_token>
 #include <system_error>
@@ -29,7 +28,7 @@ struct OneClient {
 };
 
 struct ClientServer {
-  std::deque<BeatCompletion>* calls;
+  WaitingCalls<BeatCompletion>* calls;
   int* sending;  // calls that are on a stack
   void async_beat(const int&, const BeatContext&, BeatCompletion completion) {
     expect_no_lock("the transport is called");
@@ -42,7 +41,7 @@ struct ClientServer {
 
 // Also told that a client is closed.
 struct ClosingServer : ClientServer {
-  std::deque<CloseCompletion>* closes;
+  WaitingCalls<CloseCompletion>* closes;
   void async_close(const int&, const BeatContext&, CloseCompletion completion) {
     expect_no_lock("the transport is called");
     closes->push_back(std::move(completion));
@@ -95,14 +94,12 @@ class BasicClientWorld {
   void lose_client() { answer(BeatResult::gone()); }
   void answer(BeatResult result) {
     if (calls.empty()) return;
-    BeatCompletion completion = std::move(calls.front());
-    calls.pop_front();
+    BeatCompletion completion = calls.take();
     point("answers");
     completion(std::move(result));
   }
   void answer_close(std::error_code error) {
-    CloseCompletion completion = std::move(closes.front());
-    closes.pop_front();
+    CloseCompletion completion = closes.take();
     point("answers");
     completion(error);
   }
@@ -125,8 +122,8 @@ class BasicClientWorld {
 
   Scheduler& schedule;
   std::optional<VirtualThreads> threads;
-  std::deque<BeatCompletion> calls;  // one thread runs at a time
-  std::deque<CloseCompletion> closes;
+  WaitingCalls<BeatCompletion> calls;  // one thread runs at a time
+  WaitingCalls<CloseCompletion> closes;
   int sending = 0;
   std::array<int, 4> told{};
   std::optional<Keys> keys;

@@ -11,7 +11,6 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <initializer_list>
 #include <memory>
@@ -27,6 +26,7 @@
 #include "../model/sums.hpp"
 #include "explore.hpp"
 #include "virtual_executor.hpp"
+#include "waiting_calls.hpp"
 #include "watch.hpp"
 
 // The threading is chosen; what follows uses it.
@@ -131,7 +131,7 @@ struct Server {
   Call<CloseCompletion> awaited_close() {
     while (closes.empty())
       schedule.park("waits for a close", &calls);
-    return take(closes);
+    return closes.take();
   }
 
   /// Answers beats as they come, and so many closes, which must come.
@@ -141,7 +141,7 @@ struct Server {
       if (closes.empty()) {
         schedule.park("waits for calls", &calls);
       } else {
-        Call<CloseCompletion> call = take(closes);
+        Call<CloseCompletion> call = closes.take();
         answer(call);
         --wanted_closes;
       }
@@ -163,7 +163,7 @@ struct Server {
   /// The oldest beat that waits for its answer; false if there is none.
   bool answer(BeatResult result) {
     if (calls.empty()) return false;
-    Call<BeatCompletion> call = take(calls);
+    Call<BeatCompletion> call = calls.take();
     answer(call, std::move(result));
     return true;
   }
@@ -174,8 +174,8 @@ struct Server {
   std::function<void(std::size_t heartbeat, const BeatContext&)> on_beat;
   std::function<void(std::size_t heartbeat)> on_close;  // a blocking one
   std::function<void(std::size_t heartbeat, EventKind)> on_event;
-  std::deque<Call<BeatCompletion>> calls;
-  std::deque<Call<CloseCompletion>> closes;
+  WaitingCalls<Call<BeatCompletion>> calls;
+  WaitingCalls<Call<CloseCompletion>> closes;
   int transports = 0;  // alive
 
  private:
@@ -194,17 +194,11 @@ struct Server {
     const int name_;
   };
 
-  template <class Calls>
-  static typename Calls::value_type take(Calls& from) {
-    auto call = std::move(from.front());
-    from.pop_front();
-    return call;
-  }
-  template <class Calls>
-  auto next_of(Calls& from) -> std::optional<typename Calls::value_type> {
+  template <class One>
+  std::optional<One> next_of(WaitingCalls<One>& from) {
     while (from.empty())
       if (!schedule.park("waits for a call", &calls, Actor::Until::nobody_can_run) && from.empty()) return std::nullopt;
-    return take(from);
+    return from.take();
   }
 
   std::set<int> calling_;  // keys with a blocking call on a stack
@@ -412,8 +406,13 @@ class BasicWorld {
     model::judge_sums(sums, told, [this](const char* what) { schedule.fail(what); });
     if (sums.in_flight + server.closes.size() >= most_in_flight_) return;
     for (const auto& status : registry->snapshot())
-      if (status.state == HeartbeatState::ready)
+      if (status.state == HeartbeatState::ready && !(sums.starved != 0 && is_hopeless(status)))
         server.watch.fail(status.key.heartbeat, "it is ready, and nobody will send it");
+  }
+
+  // In a shortage, what would likely not be answered in the time that is left waits for the end of its validity (F16).
+  [[nodiscard]] bool is_hopeless(const typename Registry::Status& status) const {
+    return status.valid_until && *status.valid_until - registry->clock().now() < at_once().interval;
   }
 
   template <class E>
