@@ -16,14 +16,6 @@ using heartbeat::BeatResult;
 
 namespace {
 
-// A name of the given one of two shards.
-int name_in(std::uint64_t shard) {
-  int name = 1;
-  while ((heartbeat::detail::Random::mix(std::hash<int>{}(name)) & 1) != shard)
-    ++name;
-  return name;
-}
-
 BeatResult no_answer() {
   return BeatResult::failed(std::make_error_code(std::errc::io_error));
 }

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <memory>
 #include <optional>
+#include <span>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -17,6 +18,22 @@ using namespace heartbeat::interleaving;  // NOLINT
 using heartbeat::BeatContext;
 using heartbeat::BeatResult;
 using heartbeat::EventKind;
+
+namespace {
+
+// Sends the beats of many heartbeats by one call, which returns when nobody can do anything else.
+struct HeldBatches {
+  Scheduler* schedule;
+  std::size_t* inside;  // heartbeats whose call is on a stack
+  void async_beat_batch(std::span<heartbeat::BeatRequest<int>> requests) {
+    *inside += requests.size();
+    schedule->tell(inside);
+    schedule->park("is inside a batch", this, Actor::Until::nobody_can_run);
+    *inside -= requests.size();
+  }
+};
+
+}  // namespace
 
 BOOST_AUTO_TEST_SUITE(stop)
 
@@ -114,6 +131,34 @@ BOOST_AUTO_TEST_CASE(all_are_stopped_while_another_stops_one_of_them) {
 
     world.comes_to_rest();
   });
+}
+
+// Whoever stops all keeps those in mind whose callbacks he met, a slice of them: so many are in one call, and one more
+// is in another, and either may return first.
+BOOST_AUTO_TEST_CASE(all_are_stopped_though_more_are_being_called_than_can_be_kept_in_mind) {
+  using Registry = heartbeat::HeartbeatRegistry<int, HeldBatches, VirtualClock, VirtualExecutor>;
+  constexpr std::size_t many = heartbeat::detail::slice_size + 1;
+  explore(
+      [](Scheduler& schedule) {
+        std::size_t inside = 0;
+        VirtualThreads threads{schedule, {.workers = 4, .pool = 0}};
+        Registry registry{
+            {&schedule, &inside}, VirtualClock{threads.now()}, VirtualExecutor{threads}, {}, {.seed = 1, .shards = 2}};
+        const auto start = [&](int key) { registry.start(key, {.interval = 5s, .ttl = 30s}).detach(); };
+        start(name_in(1));
+        int name = 0;
+        for (std::size_t i = 1; i < many; ++i)
+          start(name = name_in(0, name));
+        threads.advance(5s);
+        while (inside < many)
+          schedule.park("waits for the calls", &inside);
+
+        const std::size_t stopped = registry.stop_all();
+
+        if (stopped != many) schedule.fail("stopped: " + std::to_string(stopped));
+        if (inside != 0) schedule.fail("stop_all returned while " + std::to_string(inside) + " are being called");
+      },
+      500);
 }
 
 BOOST_AUTO_TEST_CASE(the_handle_dies_while_another_stops_by_key) {

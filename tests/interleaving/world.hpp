@@ -74,6 +74,14 @@ struct std::hash<heartbeat::interleaving::Session> {
 
 namespace heartbeat::interleaving {
 
+/// The next name after that one whose heartbeat is in the given one of two shards.
+inline int name_in(std::uint64_t shard, int after = 0) noexcept {
+  int name = after + 1;
+  while ((detail::Random::mix(std::hash<int>{}(name)) & 1) != shard)
+    ++name;
+  return name;
+}
+
 /// A beat, or a close, that waits for its answer.
 template <class Completion>
 struct Call {
