@@ -3,8 +3,10 @@
 // Whatever the schedule: a key that runs has a client that beats, a client that beats has a key, each end is told once.
 #include <array>
 #include <cstddef>
+#include <functional>
 #include <optional>
 #include <stop_token>
+#include <string>
 #include <system_error>
 #include <type_traits>
 #include <utility>
@@ -296,6 +298,35 @@ BOOST_AUTO_TEST_CASE(a_client_that_is_started_again_meets_the_sending_of_its_clo
     if (!world.closes.empty()) world.answer_close({});
     schedule.rest();
     if (world.handle(2).ended() || world.calls.size() != 1) schedule.fail("the client has not begun once");
+  });
+}
+
+// One thread tells the key while another still tells its client: whoever hears of the limit can read which it is.
+BOOST_AUTO_TEST_CASE(a_key_that_is_told_of_a_limit_is_told_which) {
+  using Keys = heartbeat::PerClient<int, ClientServer, std::identity, VirtualClock, VirtualExecutor>;
+  explore([](Scheduler& schedule) {
+    VirtualThreads threads{schedule, {.workers = 1, .pool = 2}};
+    WaitingCalls<BeatCompletion> calls;
+    int sending = 0;
+    int told = 0;
+    const auto sink = [&](const Keys::EventType& event) {
+      if (event.kind != heartbeat::EventKind::overloaded) return;
+      ++told;
+      if (event.error != heartbeat::errc::in_flight_limit_reached) schedule.fail("of " + event.error.message());
+    };
+    Keys keys{{&calls, &sending},       {},   VirtualClock{threads.now()},
+              VirtualExecutor{threads}, sink, {.gap_threshold = 1000h, .max_in_flight = 1, .seed = 1, .shards = 1}};
+    const Keys::Options at_once{.interval = 5s, .ttl = 30s, .first_beat = heartbeat::FirstBeat::now};
+    const Keys::Handle first = keys.start(1, at_once);
+    schedule.rest();  // its client's beat is in flight, and the next client has to wait
+    const Keys::Handle second = keys.start(2, at_once);
+    schedule.rest();
+    threads.advance(1s);
+
+    schedule.together({{"server", [&] { calls.take()(BeatResult::acknowledged()); }}});
+
+    schedule.rest();
+    if (told != 1) schedule.fail("told " + std::to_string(told) + " times");
   });
 }
 
