@@ -20,6 +20,7 @@ BOOST_AUTO_TEST_SUITE(monitor_model)
 
 using namespace std::chrono_literals;
 using namespace heartbeat;
+using heartbeat::testing::ManualClock;
 using heartbeat::testing::ToldExpiry;
 using heartbeat::testing::WatchDesk;
 using std::chrono::nanoseconds;
@@ -117,14 +118,37 @@ class Play {
   std::vector<ToldExpiry> expected_;
 };
 
+// When the process was away.
+class Absences {
+ public:
+  // REQUIRES: the clock stands at its beginning; it is moved to its end.
+  void pass(ManualClock& clock, nanoseconds span) {
+    const nanoseconds began_at = clock.now().time_since_epoch();
+    clock.advance(span);
+    ends_.push_back(clock.now().time_since_epoch());
+    if (span <= 150ms) return;  // one that gives a grace to short ttls alone
+    left_at_ = began_at;
+    back_at_ = ends_.back();
+  }
+
+  // One who expires had half a notice to be touched in since the last one, unless it was late all the time.
+  [[nodiscard]] bool leave_time_for(const ToldExpiry& told, nanoseconds ttl) const {
+    if (std::ranges::count_if(ends_, [&](nanoseconds end) { return end > told.touched_at; }) > 8) return true;
+    return told.expired_at >= back_at_ + std::min<nanoseconds>(50ms, ttl / 2) / 2 || told.expired_at <= left_at_;
+  }
+
+ private:
+  nanoseconds left_at_{};
+  nanoseconds back_at_{};
+  std::vector<nanoseconds> ends_;
+};
+
 // A sequence with absences: what must hold of each expiry then.
 void play_with_absences(std::uint64_t seed) {
   detail::Random random{detail::Random::mix(seed)};
   WatchDesk desk{{.gap_threshold = 50ms, .shards = 2}, FixedDeadline{}, seed};
   std::map<std::uint64_t, Entry> watched;
-  nanoseconds left_at{};              // when the last absence began
-  nanoseconds back_at{};              // and when it was over
-  std::vector<nanoseconds> absences;  // when each was over: short ones give a grace to short ttls
+  Absences absences;
   std::size_t forgotten = 0;
   std::size_t seen = 0;
   const auto look_at_news = [&] {
@@ -135,12 +159,7 @@ void play_with_absences(std::uint64_t seed) {
       const auto [generation, ttl, touched] = entry->second;
       BOOST_TEST_REQUIRE(told.touched_at == touched);
       BOOST_REQUIRE_MESSAGE(told.expired_at >= touched + ttl, "seed " << seed << ": too early: " << told);
-      const nanoseconds notice = std::min<nanoseconds>(50ms, ttl / 2);
-      const bool is_late_all_the_time =
-          std::ranges::count_if(absences, [&](nanoseconds at) { return at > touched; }) > 8;
-      BOOST_REQUIRE_MESSAGE(
-          is_late_all_the_time || told.expired_at >= back_at + notice / 2 || told.expired_at <= left_at,
-          "seed " << seed << ": no time to be touched: " << told);
+      BOOST_REQUIRE_MESSAGE(absences.leave_time_for(told, ttl), "seed " << seed << ": no time to be touched: " << told);
       watched.erase(entry);
     }
   };
@@ -161,14 +180,7 @@ void play_with_absences(std::uint64_t seed) {
       case 2:
         if (random.below(3) == 0 && desk.monitor->forget(key)) forgotten += watched.erase(status->generation);
         break;
-      case 3: {
-        const nanoseconds away{random.below(500'000'000)};
-        if (away > 150ms) left_at = desk.now();
-        desk.clock.advance(away);
-        absences.push_back(desk.now());
-        if (away > 150ms) back_at = desk.now();
-        break;
-      }
+      case 3: absences.pass(desk.clock, nanoseconds{random.below(500'000'000)}); break;
       default: desk.executor.run_for(nanoseconds{random.below(60'000'000)});
     }
     look_at_news();
