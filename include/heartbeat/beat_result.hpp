@@ -15,7 +15,7 @@ namespace heartbeat {
 
 /// The answer to one beat.
 ///
-/// Threading: a value. Allocates: for the text of a failure only.
+/// Threading: a value. Allocates: for the text only.
 class BeatResult {
  public:
   /// What a beat can come to.
@@ -36,8 +36,12 @@ class BeatResult {
     return result;
   }
 
-  /// The server does not know the session: the heartbeat ends.
-  [[nodiscard]] static BeatResult gone() noexcept { return BeatResult{Kind::gone}; }
+  /// The server does not know the session: the heartbeat ends. `text` is what the server said, if it said more.
+  [[nodiscard]] static BeatResult gone(std::string text = {}) noexcept {
+    BeatResult result{Kind::gone};
+    result.text_ = std::move(text);
+    return result;
+  }
 
   /// The beat failed. With `retry` it is tried again within the session's validity; without, the heartbeat ends as
   /// failed.

@@ -44,8 +44,8 @@ struct Failure {
   Key key;                   ///< whose heartbeat
   std::uint64_t generation;  ///< which of the key's heartbeats
   EndReason reason;          ///< gone, failed or stalled
-  std::error_code error;     ///< of the last beat that failed; none if none did
-  std::string text;          ///< the transport's words on it; may be empty
+  std::error_code error;     ///< of the last beat that failed; none if none did, or if the server said gone
+  std::string text;          ///< the transport's words on it, or the server's when it said gone; may be empty
 };
 
 }  // namespace heartbeat

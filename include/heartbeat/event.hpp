@@ -59,8 +59,8 @@ struct Event {
   typename C::time_point at;   ///< when it happened (of several that waited together: the newest)
   EndReason reason;            ///< of `ended`; otherwise meaningless
   std::error_code error;       ///< of the last failed beat since the last acknowledgement, or the limit that one waited
-                               ///< for in vain; none if none. Of `overloaded`: the limit
-  std::string_view text;       ///< the transport's words on it, or those of the limit
+                               ///< for in vain; none if none, or if the server said gone. Of `overloaded`: the limit
+  std::string_view text;       ///< the transport's words on it, those of the limit, or the server's when it said gone
   std::uint32_t failures;      ///< beats failed in a row (255 stands for 255 or more)
   bool close_follows = false;  ///< of `ended`: the server is being told to close the session; wait for that close
                                ///< before the key is opened and started again (`HeartbeatRegistry::wait_for_close`)

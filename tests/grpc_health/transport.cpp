@@ -140,6 +140,7 @@ BOOST_FIXTURE_TEST_CASE(a_service_is_gone_until_it_is_added_and_when_it_is_remov
   }));
 
   BOOST_CHECK(before.kind() == Kind::gone);
+  BOOST_TEST(!before.text().empty(), "the server's words");
   BOOST_CHECK(while_there.kind() == Kind::acknowledged);
   BOOST_CHECK(after.kind() == Kind::gone);
 }

@@ -40,6 +40,8 @@ BOOST_AUTO_TEST_CASE(a_ttl_that_makes_no_sense_is_kept_for_the_engine_to_judge) 
 
 BOOST_AUTO_TEST_CASE(gone_is_no_failure) {
   const BeatResult result = BeatResult::gone();
+  BOOST_TEST(BeatResult::gone("unknown").text() == "unknown");
+  BOOST_TEST(result.text().empty());
 
   BOOST_CHECK(result.kind() == Kind::gone);
   BOOST_TEST(!result.error());

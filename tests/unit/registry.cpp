@@ -388,6 +388,28 @@ BOOST_AUTO_TEST_CASE(the_sink_hears_a_heartbeats_story_in_order) {
   BOOST_TEST((kinds == expected), desk.log.text());
 }
 
+BOOST_AUTO_TEST_CASE(gone_has_the_servers_words_and_no_error_of_an_older_beat) {
+  Desk desk;
+  desk.transport.on(7)
+      .fail(std::make_error_code(std::errc::connection_refused), "refused")
+      .then()
+      .gone("[SSN01] unknown");
+  desk.transport.on(8).fail(std::make_error_code(std::errc::connection_refused), "refused").then().gone();
+  for (const int key : {7, 8})
+    desk.registry->start(key, Desk::at_once()).detach();
+
+  desk.executor.run_for(20s);
+
+  const auto ends = desk.log.of_kind(EventKind::ended);
+  BOOST_TEST_REQUIRE(ends.size() == 2u);
+  for (const auto& end : ends) {
+    BOOST_CHECK(end.reason == EndReason::gone);
+    BOOST_CHECK(!end.error);
+    BOOST_TEST(end.text == (end.key == 7 ? "[SSN01] unknown" : ""));
+  }
+  BOOST_TEST(desk.log.of_kind(EventKind::missed).front().text == "refused");
+}
+
 BOOST_AUTO_TEST_CASE(without_a_sink_nothing_waits) {
   Desk desk;
   Desk::Registry silent{desk.transport, desk.clock, desk.executor};

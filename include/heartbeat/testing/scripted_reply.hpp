@@ -68,7 +68,7 @@ class ReplyWriter {
   /// The session lives, and the server keeps it for that long.
   ReplyWriter& acknowledge(Duration ttl) { return answer(BeatResult::acknowledged(ttl)); }
   /// The server does not know the session.
-  ReplyWriter& gone() { return answer(BeatResult::gone()); }
+  ReplyWriter& gone(std::string text = {}) { return answer(BeatResult::gone(std::move(text))); }
 
   /// A failure that is worth another try.
   ReplyWriter& fail(std::error_code error = std::make_error_code(std::errc::connection_refused),

@@ -52,6 +52,7 @@ class Answering {
       note_acknowledged(record, beat, valid_until);
     } else if (result.kind() == BeatResult::Kind::gone) {
       ++hold_.parts.counters.gone;
+      note_gone(record, std::move(result).text());
     } else {
       ++hold_.parts.counters.failed;
       const bool is_bad_ttl = result.kind() == BeatResult::Kind::acknowledged;
@@ -62,6 +63,11 @@ class Answering {
   }
 
  private:
+  // The server has answered: the error of an older beat has nothing to do with it.
+  void note_gone(Record& record, std::string&& text) const noexcept {
+    if (record.side || !text.empty()) Performing{hold_}.note_error(record, {}, std::move(text));
+  }
+
   void note_acknowledged(Record& record, const CurrentBeat& beat, std::optional<Instant> valid_until) const noexcept {
     Statistics& counters = hold_.parts.counters;
     ++counters.acknowledged;

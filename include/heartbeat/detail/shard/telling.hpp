@@ -95,7 +95,7 @@ class Telling {
     out.overload = out.error = {};
     if ((item.mask & mask_of(EventKind::overloaded)) != 0) out.overload = Waiting::limit_of(hold_.parts);
     out.text.clear();
-    if (const Side* const side = item.record->side.get(); side != nullptr && side->error) {
+    if (const Side* const side = item.record->side.get(); side != nullptr) {
       out.error = side->error;
       try {
         out.text = side->text;

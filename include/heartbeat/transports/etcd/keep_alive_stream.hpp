@@ -203,7 +203,7 @@ class KeepAliveStream final
     lock.unlock();
     if (!completion) return;
     // A negative one is the engine's to refuse.
-    (*completion)(ttl == 0 ? BeatResult::gone() : BeatResult::acknowledged(std::chrono::seconds{ttl}));
+    (*completion)(ttl == 0 ? BeatResult::gone("TTL 0") : BeatResult::acknowledged(std::chrono::seconds{ttl}));
   }
 
   // The caller is no user any more, and must not touch the stream after it.

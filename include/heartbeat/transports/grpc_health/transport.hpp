@@ -54,7 +54,7 @@ concept HealthStub = requires {
 [[nodiscard]] inline BeatResult result_of(int status) {
   switch (status) {
     case 1: return BeatResult::acknowledged();
-    case 3: return BeatResult::gone();
+    case 3: return BeatResult::gone("SERVICE_UNKNOWN");
     default: break;
   }
   const std::string word = status == 0   ? "UNKNOWN"
@@ -120,7 +120,7 @@ class BasicHealthTransport {
       if (status.ok()) {
         complete(result_of(static_cast<int>(response.status())));
       } else if (status.error_code() == grpc::StatusCode::NOT_FOUND) {
-        complete(BeatResult::gone());
+        complete(BeatResult::gone(status.error_message()));
       } else {
         const bool retry = is_worth_a_retry(status.error_code());
         complete(BeatResult::failed(make_error_code(status), status.error_message(), retry));

@@ -82,9 +82,9 @@ class BasicSessionTransport {
 
     void operator()(const grpc::Status& status, const typename detail::PulseRpc<Stub>::Response& response) {
       if (status.ok()) {
-        complete(response.alive() ? BeatResult::acknowledged() : BeatResult::gone());
+        complete(response.alive() ? BeatResult::acknowledged() : BeatResult::gone("alive = false"));
       } else if (is_unknown_session(status)) {
-        complete(BeatResult::gone());
+        complete(BeatResult::gone(status.error_message()));
       } else {
         const bool retry = is_worth_a_retry(status.error_code());
         complete(BeatResult::failed(make_error_code(status), status.error_message(), retry));
