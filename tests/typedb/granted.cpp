@@ -7,6 +7,7 @@
 //
 // Read next: session_manager.cpp and reopening.cpp, the same calls to a real server.
 #include <chrono>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <string>
@@ -37,8 +38,8 @@ using RequestOf = const typename Rpc::Request*;
 template <class Rpc>
 using ResponseOf = typename Rpc::Response*;
 
-// Pulses and closes are answered inside the call, an opening when the test says so. The generated messages, and no
-// network.
+// Pulses, closes and the first opening are answered inside the call, the other openings when the test says so. The
+// generated messages, and no network.
 struct StubByHand {
   using Connect = heartbeat::typedb::detail::ConnectRpc<Generated>;
   using Contains = heartbeat::typedb::detail::ContainsRpc<Generated>;
@@ -53,39 +54,43 @@ struct StubByHand {
       done(pulse);
     }
     void session_close(grpc::ClientContext*, RequestOf<Close>, ResponseOf<Close>, Callback done) {
+      ++closes;
       done(grpc::Status::OK);
     }
     void session_open(grpc::ClientContext*, RequestOf<Open>, ResponseOf<Open> response, Callback done) {
-      opening = response;
-      opened = std::move(done);
+      if (!answers_at_once) return openings.push_back({response, std::move(done)});
+      meanwhile();
+      response->set_session_id("first session id");
+      done(grpc::Status::OK);
     }
     void connection_open(grpc::ClientContext*, RequestOf<Connect>, ResponseOf<Connect>, Callback);
     void databases_contains(grpc::ClientContext*, RequestOf<Contains>, ResponseOf<Contains>, Callback);
     void databases_create(grpc::ClientContext*, RequestOf<Create>, ResponseOf<Create>, Callback);
 
+    struct Opening {
+      ResponseOf<Open> response;
+      Callback done;
+    };
+
     bool is_alive = true;
+    int closes = 0;
     grpc::Status pulse;
-    ResponseOf<Open> opening = nullptr;
-    Callback opened;
+    bool answers_at_once = true;
+    std::deque<Opening> openings;             // that were not answered
+    std::function<void()> meanwhile = [] {};  // while whoever opens waits for an answer
   };
 
   Async* async() { return &calls; }
 
-  grpc::Status session_open(grpc::ClientContext*, const Open::Request&, ResponseOf<Open> response) {
-    meanwhile();
-    response->set_session_id("first session id");
-    return grpc::Status::OK;
-  }
   grpc::Status connection_open(grpc::ClientContext*, const Connect::Request&, ResponseOf<Connect>) { return {}; }
   grpc::Status databases_contains(grpc::ClientContext*, const Contains::Request&, ResponseOf<Contains> response) {
-    meanwhile();
+    calls.meanwhile();
     response->set_contains(true);
     return grpc::Status::OK;
   }
   grpc::Status databases_create(grpc::ClientContext*, const Create::Request&, ResponseOf<Create>) { return {}; }
 
   Async calls;
-  std::function<void()> meanwhile = [] {};  // while a blocking call waits for its answer
 };
 
 using Manager = heartbeat::typedb::BasicSessionManager<StubByHand, ManualClock, ManualExecutor>;
@@ -95,7 +100,8 @@ using Options = Manager::Options;
 struct Fixture {
   ~Fixture() {
     session.request_close();
-    if (stub->calls.opened) answer(grpc::Status::CANCELLED);
+    while (!stub->calls.openings.empty())
+      answer(grpc::Status::CANCELLED);
     executor.run_for(1min);  // nothing is left that the manager would wait for in real time
   }
 
@@ -106,13 +112,21 @@ struct Fixture {
   // The server has forgotten the session, and a new one is asked for.
   void forget() {
     stub->calls.is_alive = false;
-    executor.help_until([&] { return stub->calls.opened != nullptr; });
+    stub->calls.answers_at_once = false;
+    wait_until_asked();
     stub->calls.is_alive = true;
   }
 
-  void answer(const grpc::Status& status) {
-    stub->calls.opening->set_session_id("other session id");
-    std::exchange(stub->calls.opened, nullptr)(status);
+  void wait_until_asked() {
+    executor.help_until([&] { return !stub->calls.openings.empty(); });
+  }
+
+  // The oldest question.
+  void answer(const grpc::Status& status, const char* id = "other session id") {
+    const auto opening = stub->calls.openings.front();
+    stub->calls.openings.pop_front();
+    opening.response->set_session_id(id);
+    opening.done(status);
   }
 
   void grant() {
@@ -135,7 +149,7 @@ BOOST_FIXTURE_TEST_CASE(a_session_is_valid_from_before_it_was_asked_for, Fixture
   executor.run_for(10s);
   const auto asked_at = clock.now();
   no_pulse_speaks_for_it();
-  stub->meanwhile = [&] { executor.run_for(4s); };
+  stub->calls.meanwhile = [&] { executor.run_for(4s); };
 
   open();
 
@@ -150,7 +164,7 @@ BOOST_FIXTURE_TEST_CASE(a_session_is_valid_from_before_it_was_asked_for, Fixture
 BOOST_FIXTURE_TEST_CASE(a_session_that_may_have_had_to_make_its_database_counts_from_its_own_question, Fixture) {
   executor.run_for(10s);
   const auto began = clock.now();
-  stub->meanwhile = [&] { executor.run_for(4s); };
+  stub->calls.meanwhile = [&] { executor.run_for(4s); };
 
   open({.idle_timeout = 30s, .create_database = true});
 
@@ -190,9 +204,9 @@ BOOST_FIXTURE_TEST_CASE(what_the_executor_takes_to_come_to_the_answer_is_not_add
 BOOST_FIXTURE_TEST_CASE(of_several_attempts_the_one_that_was_granted_counts, Fixture) {
   open();
   forget();
-  executor.run_for(20s);
+  executor.run_for(4s);
   answer({grpc::StatusCode::UNAVAILABLE, "busy"});
-  executor.help_until([&] { return stub->calls.opened != nullptr; });
+  wait_until_asked();
   const auto asked_at = clock.now();
   no_pulse_speaks_for_it();
 
@@ -201,6 +215,25 @@ BOOST_FIXTURE_TEST_CASE(of_several_attempts_the_one_that_was_granted_counts, Fix
 
   BOOST_CHECK(session.state() == SessionState::open);
   BOOST_TEST((session.valid_until() == asked_at + 29s));
+}
+
+// Whoever does not answer within call_timeout is asked again; what the first question brings all the same is closed.
+BOOST_FIXTURE_TEST_CASE(an_attempt_that_is_answered_late_is_closed_and_the_next_one_counts, Fixture) {
+  open();
+  forget();
+  executor.run_for(11s);
+  BOOST_TEST_REQUIRE(stub->calls.openings.size() == 2u);
+  no_pulse_speaks_for_it();
+  const int closes = stub->calls.closes;
+
+  answer(grpc::Status::OK, "late  session id");
+  executor.run_ready();
+  BOOST_TEST(stub->calls.closes == closes + 1);
+  BOOST_CHECK(session.state() == SessionState::reopening);
+  grant();
+
+  BOOST_CHECK(session.state() == SessionState::open);
+  BOOST_TEST(session.id().view() == "other session id");
 }
 
 // A server that forgets each new session at once must not be asked in a tight loop.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 // The moves of a manager's sessions, one by one and in each order that threads could bring about: no server, no
 // registry, no thread. The test says what happened; the ledger says what is to be done.
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <system_error>
@@ -8,6 +9,7 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <heartbeat/beat_completion.hpp>
 #include <heartbeat/boot_clock.hpp>
 #include <heartbeat/end.hpp>
 #include <heartbeat/error.hpp>
@@ -19,6 +21,7 @@ namespace {
 
 using namespace std::chrono_literals;
 using heartbeat::BootClock;
+using heartbeat::CloseCompletion;
 using heartbeat::EndReason;
 using heartbeat::Failure;
 using heartbeat::typedb::SessionId;
@@ -61,6 +64,25 @@ struct OneOpenSession {
   std::shared_ptr<PlainRecord> record;
 };
 
+// The clock of these tests begins at 1 h; a session's idle timeout is the server's default of 30 s.
+constexpr BootClock::time_point at(std::chrono::nanoseconds span) {
+  return BootClock::time_point{1h + span};
+}
+
+std::optional<CloseCompletion> ignored() {
+  return CloseCompletion::calling([](std::error_code) {});
+}
+
+// The engine has the close sent, and it is answered.
+auto close_answered(Ledger& ledger, const SessionId& id, std::error_code error = {},
+                    BootClock::time_point now = at(0s)) {
+  auto completion = ignored();
+  BOOST_REQUIRE(ledger.begin_close_call(id, at(0s), completion) == Ledger::CloseStep::call);
+  auto answered = ledger.on_close_answered(id, error, now);
+  ledger.leave();
+  return answered;
+}
+
 bool is_forgotten(const Ledger& ledger) {
   return ledger.size() == 0;
 }
@@ -81,7 +103,7 @@ BOOST_AUTO_TEST_CASE(a_close_is_over_when_the_server_has_answered_and_forgotten_
   const auto closing = one.ledger.begin_close(*one.record);
   const auto told = one.ledger.on_ended(end_of(id_of(1), EndReason::stopped));
   const auto state_before = one.record->state;
-  one.ledger.on_closed(id_of(1), {});
+  close_answered(one.ledger, id_of(1));
 
   BOOST_TEST(!!closing.handle);
   BOOST_CHECK(told.first == Task::nothing);
@@ -95,13 +117,103 @@ BOOST_AUTO_TEST_CASE(the_answer_to_a_close_may_come_before_the_end_is_told) {
   OneOpenSession one;
 
   (void)one.ledger.begin_close(*one.record);
-  one.ledger.on_closed(id_of(1), make_error_code(std::errc::connection_reset));
+  close_answered(one.ledger, id_of(1));
   const bool was_forgotten_early = is_forgotten(one.ledger);
   (void)one.ledger.on_ended(end_of(id_of(1), EndReason::stopped));
 
   BOOST_TEST(!was_forgotten_early);
   BOOST_TEST(is_forgotten(one.ledger));
-  BOOST_CHECK(one.ledger.wait_closed(*one.record) == std::errc::connection_reset);
+  BOOST_TEST(!one.ledger.wait_closed(*one.record));
+}
+
+BOOST_AUTO_TEST_CASE(a_close_that_failed_is_not_over_and_the_owner_is_told_why) {
+  OneOpenSession one;
+  (void)one.ledger.begin_close(*one.record);
+  (void)one.ledger.on_ended(end_of(id_of(1), EndReason::stopped));
+
+  const auto failed = close_answered(one.ledger, id_of(1), make_error_code(std::errc::connection_reset), at(29s));
+  const std::error_code meanwhile = one.ledger.wait_closed(*one.record);
+  const bool was_forgotten_early = is_forgotten(one.ledger);
+  close_answered(one.ledger, id_of(1));
+
+  BOOST_CHECK(meanwhile == std::errc::connection_reset);
+  BOOST_CHECK(failed.overdue_at == at(30s));
+  BOOST_TEST(!was_forgotten_early);
+  BOOST_TEST(!one.ledger.wait_closed(*one.record));
+  BOOST_TEST(is_forgotten(one.ledger));
+}
+
+BOOST_AUTO_TEST_CASE(a_close_that_the_engine_wants_again_joins_the_one_under_way) {
+  OneOpenSession one;
+  int first = 0;
+  int second = 0;
+  std::optional<CloseCompletion> completion = CloseCompletion::calling([&](std::error_code) { ++first; });
+  BOOST_REQUIRE(one.ledger.begin_close_call(id_of(1), at(0s), completion) == Ledger::CloseStep::call);
+  BOOST_TEST(!completion.has_value());
+
+  completion = std::nullopt;
+  completion.emplace(CloseCompletion::calling([&](std::error_code error) { second += error ? 100 : 1; }));
+  const auto step = one.ledger.begin_close_call(id_of(1), at(5s), completion);
+  completion.reset();  // the first one, which nobody waits for any more
+  auto answered = one.ledger.on_close_answered(id_of(1), {}, at(6s));
+  (*answered.completion)({});
+  one.ledger.leave();
+
+  BOOST_CHECK(step == Ledger::CloseStep::join);
+  BOOST_TEST(first == 1);
+  BOOST_TEST(second == 1);
+}
+
+BOOST_AUTO_TEST_CASE(a_close_that_was_answered_late_is_not_sent_again) {
+  OneOpenSession one;
+  (void)one.ledger.begin_close(*one.record);
+  close_answered(one.ledger, id_of(1));
+
+  auto completion = ignored();
+  const auto step = one.ledger.begin_close_call(id_of(1), at(5s), completion);
+
+  BOOST_CHECK(step == Ledger::CloseStep::confirmed);
+  BOOST_TEST(completion.has_value());
+}
+
+BOOST_AUTO_TEST_CASE(a_close_waits_for_its_answer_as_long_as_the_server_may_have_the_session) {
+  OneOpenSession one;
+  auto completion = ignored();
+  BOOST_REQUIRE(one.ledger.begin_close_call(id_of(1), at(0s), completion) == Ledger::CloseStep::call);
+
+  BOOST_CHECK(one.ledger.left_to_close(id_of(1), at(0s)) == 30s);
+  BOOST_CHECK(one.ledger.left_to_close(id_of(1), at(20s)) == 10s);
+  BOOST_CHECK(one.ledger.left_to_close(id_of(1), at(40s)) == 1ns);
+  BOOST_CHECK(one.ledger.left_to_close(id_of(2), at(0s)) == 1ns);
+  BOOST_TEST(!one.ledger.wait_idle(1ms));
+}
+
+BOOST_AUTO_TEST_CASE(what_the_server_cannot_have_any_more_is_closed) {
+  OneOpenSession one;
+  (void)one.ledger.begin_close(*one.record);
+  (void)one.ledger.on_ended(end_of(id_of(1), EndReason::stopped));
+  close_answered(one.ledger, id_of(1), make_error_code(std::errc::connection_reset));
+
+  BOOST_CHECK(one.ledger.settle_overdue(at(30s) - 1ns) == at(30s));
+  BOOST_CHECK(one.record->state == SessionState::closing);
+  BOOST_CHECK(one.ledger.settle_overdue(at(30s)) == std::nullopt);
+
+  BOOST_TEST(!one.ledger.wait_closed(*one.record));
+  BOOST_TEST(is_forgotten(one.ledger));
+}
+
+BOOST_AUTO_TEST_CASE(a_close_under_way_is_never_overdue) {
+  OneOpenSession one;
+  (void)one.ledger.begin_close(*one.record);
+  auto completion = ignored();
+  BOOST_REQUIRE(one.ledger.begin_close_call(id_of(1), at(0s), completion) == Ledger::CloseStep::call);
+
+  BOOST_CHECK(one.ledger.settle_overdue(at(31s)) == std::nullopt);
+  BOOST_CHECK(one.record->state == SessionState::closing);
+  const auto answered = one.ledger.on_close_answered(id_of(1), make_error_code(std::errc::timed_out), at(31s));
+
+  BOOST_CHECK(answered.overdue_at == std::nullopt);
+  BOOST_CHECK(one.record->state == SessionState::closed);
 }
 
 BOOST_AUTO_TEST_CASE(a_close_that_nobody_answers_times_out) {
@@ -130,7 +242,7 @@ BOOST_AUTO_TEST_CASE(a_stalled_session_is_lost_at_once_and_remembered_until_its_
 
   const auto told = one.ledger.on_ended(end_of(id_of(1), EndReason::stalled));
   const bool was_forgotten_early = is_forgotten(one.ledger);
-  one.ledger.on_closed(id_of(1), {});
+  close_answered(one.ledger, id_of(1));
 
   BOOST_CHECK(told.first == Task::report_lost);
   BOOST_TEST(!was_forgotten_early);
@@ -140,7 +252,7 @@ BOOST_AUTO_TEST_CASE(a_stalled_session_is_lost_at_once_and_remembered_until_its_
 BOOST_AUTO_TEST_CASE(a_loss_is_reported_though_the_close_was_answered_first) {
   OneOpenSession one;
 
-  one.ledger.on_closed(id_of(1), {});
+  close_answered(one.ledger, id_of(1));
   const auto told = one.ledger.on_ended(end_of(id_of(1), EndReason::stalled));
 
   BOOST_CHECK(told.first == Task::report_lost);
@@ -152,7 +264,7 @@ BOOST_AUTO_TEST_CASE(a_parents_cancellation_closes_and_is_no_loss) {
 
   const auto told = one.ledger.on_ended(end_of(id_of(1), EndReason::parent_cancelled));
   const auto state_before = one.record->state;
-  one.ledger.on_closed(id_of(1), {});
+  close_answered(one.ledger, id_of(1));
 
   BOOST_CHECK(told.first == Task::nothing);
   BOOST_CHECK(state_before == SessionState::closing);
@@ -165,7 +277,7 @@ BOOST_AUTO_TEST_CASE(a_close_after_the_server_has_answered_one_is_over_at_once) 
   for (const bool shuts : {false, true}) {
     OneOpenSession one{true};
 
-    one.ledger.on_closed(id_of(1), {});
+    close_answered(one.ledger, id_of(1));
     if (shuts) {
       (void)one.ledger.shut();
     } else {
@@ -309,7 +421,7 @@ BOOST_AUTO_TEST_CASE(it_is_idle_when_no_close_is_owed_and_nothing_is_under_way) 
 
   BOOST_TEST(!one.ledger.wait_idle(1ms));
   (void)one.ledger.begin_close(*one.record);
-  one.ledger.on_closed(id_of(1), {});
+  close_answered(one.ledger, id_of(1));
   BOOST_TEST(one.ledger.wait_idle(1ms));
   {
     const Ledger::Use use{one.ledger};
@@ -319,14 +431,24 @@ BOOST_AUTO_TEST_CASE(it_is_idle_when_no_close_is_owed_and_nothing_is_under_way) 
   BOOST_TEST(one.ledger.wait_idle(1ms));
 }
 
-BOOST_AUTO_TEST_CASE(what_the_server_never_answered_is_settled_when_all_is_over) {
+BOOST_AUTO_TEST_CASE(what_the_server_never_answered_is_settled_and_told_when_all_is_over) {
   OneOpenSession one;
   (void)one.ledger.shut();
 
-  one.ledger.finish();
+  const auto unsettled = one.ledger.finish();
 
   BOOST_CHECK(one.ledger.wait_closed(*one.record) == heartbeat::errc::shut_down);
   BOOST_TEST(is_forgotten(one.ledger));
+  BOOST_TEST(unsettled.get() == one.record.get());
+  BOOST_TEST(!unsettled->next);
+}
+
+BOOST_AUTO_TEST_CASE(what_was_settled_before_is_not_told_when_all_is_over) {
+  OneOpenSession one;
+  close_answered(one.ledger, id_of(1));
+  (void)one.ledger.shut();
+
+  BOOST_TEST(!one.ledger.finish());
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -9,6 +9,7 @@
 #include <cmath>
 #include <cstdint>
 #include <memory>
+#include <new>
 #include <optional>
 #include <random>
 #include <string>
@@ -20,12 +21,13 @@
 #include <heartbeat/end.hpp>
 #include <heartbeat/executor.hpp>
 #include <heartbeat/options.hpp>
-#include <heartbeat/transports/grpc_call.hpp>
 #include <heartbeat/transports/grpc_status.hpp>
+#include <heartbeat/transports/typedb/open_attempt.hpp>
+#include <heartbeat/transports/typedb/schema_lock.hpp>
+#include <heartbeat/transports/typedb/schema_turns.hpp>
 #include <heartbeat/transports/typedb/session_id.hpp>
 #include <heartbeat/transports/typedb/session_ledger.hpp>
 #include <heartbeat/transports/typedb/session_record.hpp>
-#include <heartbeat/transports/typedb/stub.hpp>
 
 namespace heartbeat::typedb::detail {
 
@@ -49,19 +51,26 @@ template <class Generator>
 
 /// A record that can reopen itself.
 ///
-///   (idle) -- reopen --> asking -- answered, on gRPC's thread --> concluding, on the pool --> (idle)
-///              |            ^                                           |
-///              | too soon   | due, on the executor                      | it may pass
-///              +---------> waiting <------------------------------------+
+///   (idle) -- reopen --> asking -- answered, or not in time --> concluding, on the pool --> (idle)
+///              |          ^  ^                                   |            |
+///              | too soon |  | due, on the executor              | it may     | the schema lock is taken
+///              |          |  |                                   | pass       |
+///              +----------|--+--- waiting <----------------------+            |
+///                         |  |                                                |
+///      its turn, at once  |  +--- pausing, which holds its turn <-------------+
+///                  standing, where a schema session stands behind others
 ///
-/// One thread at a time is in here, handed on by gRPC and the executor; while not idle the record holds itself, and is
-/// one use. Only `abandon_reopening` comes from aside: it cancels the timer, if that is armed. The record's state was
-/// moved on before; `wait` arms the timer first and looks at the state after: so one of the two always sees the other.
+/// One thread at a time is in here, handed on by gRPC, the executor and the turns; while not idle the record holds
+/// itself, and is one use. Only `abandon_reopening` comes from aside: it cancels the timer, if that is armed, or takes
+/// the record out of the turns, if it stands there. The record's state was moved on before; `arm` arms the timer first
+/// and looks at the state after, and so does `stand`: so one of the two always sees the other.
 ///
-/// A call under way is not cancelled when its session is closed: the server may have opened one already, and only the
-/// answer tells which one is to be closed. The manager cancels it when its time is up.
+/// A call under way is not cancelled when its session is closed, nor when it is not waited for any more: the server may
+/// have opened one already, and only the answer tells which one is to be closed (open_attempt.hpp).
 template <class Manager>
-class ReopenableSession final : public SessionRecord<typename Manager::ClockType>, private Timer {
+class ReopenableSession final : public SessionRecord<typename Manager::ClockType>,
+                                private Timer,
+                                private SchemaTurns::Waiter {
  public:
   using Record = SessionRecord<typename Manager::ClockType>;
 
@@ -70,32 +79,32 @@ class ReopenableSession final : public SessionRecord<typename Manager::ClockType
 
   void reopen(std::shared_ptr<Record> self) noexcept override {
     self_ = std::move(self);
+    begun_ = manager_->clock_.now();
+    refusals_ = 0;
     // A server that forgets each new session at once must not be asked in a tight loop.
     const bool too_soon = failures_ != 0 || (opened_at_ && manager_->clock_.now() < *opened_at_ + longest_pause());
-    too_soon ? wait() : ask();
+    too_soon ? wait() : begin();
   }
 
   void abandon_reopening() noexcept override {
-    if (manager_->executor_.cancel(*this)) rest();
+    if (manager_->schema_turns_->leave_standing(this->database, *this) || manager_->executor_.cancel(*this)) rest();
   }
 
  private:
-  using OpenRpc = typename Manager::OpenRpc;
+  using Attempt = OpenAttempt<Manager>;
   using Task = typename SessionLedger<typename Manager::ClockType>::Task;
   using TimePoint = typename Manager::ClockType::time_point;
   using TimeSpan = typename Manager::ClockType::duration;
 
-  enum class Step : std::uint8_t { ask, conclude };
+  enum class Step : std::uint8_t { begin, ask, conclude };
 
-  struct Answer {
-    ReopenableSession* session;
-
-    void operator()(const grpc::Status& status, const typename OpenRpc::Response& response) const noexcept {
-      session->take(status, response.session_id());
+  void run() noexcept override {
+    switch (next_) {
+      case Step::begin: return begin();
+      case Step::ask: return ask();
+      case Step::conclude: return conclude();
     }
-  };
-
-  void run() noexcept override { next_ == Step::ask ? ask() : conclude(); }
+  }
 
   // The executor has ended before the manager: nobody is left to go on.
   void drop() noexcept override {
@@ -103,53 +112,94 @@ class ReopenableSession final : public SessionRecord<typename Manager::ClockType
     rest();
   }
 
+  void begin() noexcept { this->options.type == SessionType::schema ? stand() : ask(); }
+
+  // Takes its place among those that want the schema lock.
+  void stand() noexcept {
+    const auto self = self_;
+    const auto ledger = manager_->ledger_;
+    ledger->enter_further();
+    try {
+      const bool is_first = manager_->schema_turns_->enter(this->database, waiter_of(self)) == 0;
+      if (is_first) {
+        ask();
+      } else if (!is_wanted() && manager_->schema_turns_->leave_standing(this->database, *this)) {
+        rest();
+      }
+    } catch (const std::bad_alloc&) {
+      wait();
+    }
+    ledger->leave();
+  }
+
+  std::shared_ptr<SchemaTurns::Waiter> waiter_of(const std::shared_ptr<Record>& self) noexcept {
+    return {self, static_cast<SchemaTurns::Waiter*>(this)};
+  }
+
+  // From whoever made way; nobody else is in here, for it stood.
+  void your_turn() noexcept override { arm(Step::ask, TimeSpan{}); }
+
+  // From aside: it pauses, or does not any more.
+  void lock_is_free() noexcept override {
+    if (manager_->executor_.cancel(*this)) arm(next_, TimeSpan{});
+  }
+
   void ask() noexcept {
     try {
-      using Call = UnaryCall<typename OpenRpc::Request, typename OpenRpc::Response, Answer>;
-      auto call = std::make_unique<Call>(manager_->transport_.stub(), Answer{this});
-      Manager::describe(call->request(), *this);
-      granted_at_ = manager_->clock_.now();
-      Call::launch(std::move(call), manager_->options_.call_timeout, manager_->options_.prepare,
-                   manager_->in_a_hurry_.get_token(), [this](auto... arguments) {
-                     manager_->transport_.stub()->async()->session_open(std::move(arguments)...);
-                   });
+      attempt_ = std::make_shared<Attempt>(*manager_, *this, [this] { post_conclusion(); });
+      const auto attempt = attempt_;
+      attempt->launch(manager_->options_.call_timeout);
+      // From here on somebody else may be in here.
     } catch (...) {
-      wait();  // out of memory, before the call was taken
+      attempt_.reset();
+      leave_turn();
+      wait();  // out of memory, before anything was asked
     }
   }
 
-  void take(const grpc::Status& status, const std::string& bytes) noexcept {
-    code_ = status.error_code();
-    text_.clear();
-    try {
-      text_ = status.error_message();
-    } catch (...) {
-      // Out of memory: the code says enough.
-    }
-    new_id_ = SessionId::from_bytes(bytes, error_);
-    if (code_ != grpc::StatusCode::OK) error_ = make_error_code(code_);
+  void post_conclusion() noexcept {
     next_ = Step::conclude;
     manager_->post_blocking(*this);
   }
 
   void conclude() noexcept {
-    if (!error_) return resume();
-    if (is_passing(code_)) return wait();
-    lose();
+    const auto attempt = std::exchange(attempt_, nullptr);
+    attempt->disarm();
+    const grpc::Status status = attempt->is_given_up() ? late() : attempt->answer().status;
+    if (is_schema_locked(status)) return locked_out(status);
+    leave_turn();
+    error_ = make_error_code(status);
+    if (!error_) new_id_ = SessionId::from_bytes(attempt->answer().id, error_);
+    if (!error_) return resume(attempt->asked_at());
+    if (is_passing(status.error_code())) return wait();
+    lose(status.ok() ? "the server answered with a session id that has not 16 bytes" : status.error_message());
     rest();
   }
 
-  void resume() noexcept {
+  // Another session has the schema lock. It keeps its turn while it pauses.
+  void locked_out(const grpc::Status& status) noexcept {
+    const auto waited = manager_->clock_.now() - begun_;
+    if (waited < std::chrono::nanoseconds{this->options.schema_lock_wait}) {
+      if (refusals_ == 0) tell_schema_wait<Record>(*this, 0, status.error_message());
+      return arm(Step::ask, std::chrono::duration_cast<TimeSpan>(schema_pause(refusals_++, jitter_)));
+    }
+    leave_turn();
+    error_ = make_error_code(status);
+    lose(lock_not_had(this->database, waited, 0, status).error_message());
+    rest();
+  }
+
+  void resume(TimePoint granted_at) noexcept {
     const SessionId old_id = this->id;
-    opened_at_ = granted_at_;
+    opened_at_ = granted_at;
     Task task{};
     try {
-      task = manager_->begin_beating(self_, new_id_, granted_at_, error_);
+      task = manager_->begin_beating(self_, new_id_, granted_at, error_);
     } catch (...) {
       error_ = make_error_code(std::errc::not_enough_memory);
     }
     if (error_) {
-      lose();
+      lose({});
     } else {
       failures_ = 0;
       tell_reopened(old_id);
@@ -169,31 +219,48 @@ class ReopenableSession final : public SessionRecord<typename Manager::ClockType
   }
 
   void wait() noexcept {
+    const auto pause = reopen_pause(manager_->options_.reopen, failures_++, jitter_);
+    arm(Step::begin, std::chrono::duration_cast<TimeSpan>(pause));
+  }
+
+  void arm(Step step, TimeSpan pause) noexcept {
     const auto self = self_;
     const auto ledger = manager_->ledger_;
     ledger->enter_further();
-    next_ = Step::ask;
-    const auto pause = reopen_pause(manager_->options_.reopen, failures_++, jitter_);
-    manager_->executor_.wake_by(*this, manager_->clock_.now() + std::chrono::duration_cast<TimeSpan>(pause));
-    const auto now = ledger->read(*this, [](const Record& record) { return record.state; });
-    if (now != SessionState::reopening && manager_->executor_.cancel(*this)) rest();
+    next_ = step;
+    manager_->executor_.wake_by(*this, manager_->clock_.now() + pause);
+    if (!is_wanted() && manager_->executor_.cancel(*this)) rest();
     ledger->leave();
   }
 
-  void lose() noexcept {
+  [[nodiscard]] bool is_wanted() const {
+    const auto now = manager_->ledger_->read(*this, [](const Record& record) { return record.state; });
+    return now == SessionState::reopening;
+  }
+
+  void lose(const std::string& text) noexcept {
     try {
       manager_->lose(*this,
-                     {this->id, 0, EndReason::gone, error_, "the session is gone and could not be reopened: " + text_});
+                     {this->id, 0, EndReason::gone, error_, "the session is gone and could not be reopened: " + text});
     } catch (...) {
       manager_->lose(*this, {this->id, 0, EndReason::gone, error_, {}});
     }
   }
 
+  void leave_turn() noexcept {
+    if (this->options.type == SessionType::schema) manager_->schema_turns_->leave(this->database, *this);
+  }
+
   // Back to idle. The record, and then the manager, may be destroyed from here on.
   void rest() noexcept {
+    leave_turn();
     const auto self = std::move(self_);
     const auto ledger = manager_->ledger_;
     ledger->leave();
+  }
+
+  [[nodiscard]] static grpc::Status late() {
+    return {grpc::StatusCode::DEADLINE_EXCEEDED, "no answer to the opening within call_timeout"};
   }
 
   TimeSpan longest_pause() const noexcept {
@@ -202,14 +269,14 @@ class ReopenableSession final : public SessionRecord<typename Manager::ClockType
 
   Manager* const manager_;
   std::shared_ptr<Record> self_;
-  Step next_ = Step::ask;
+  std::shared_ptr<Attempt> attempt_;  // while it asks
+  Step next_ = Step::begin;
   std::uint32_t failures_ = 0;
+  int refusals_ = 0;  // for the schema lock, in a row
   std::minstd_rand jitter_;
+  TimePoint begun_{};  // this reopening
   std::optional<TimePoint> opened_at_;
-  TimePoint granted_at_{};
-  grpc::StatusCode code_ = grpc::StatusCode::OK;
   std::error_code error_;
-  std::string text_;
   SessionId new_id_;
 };
 

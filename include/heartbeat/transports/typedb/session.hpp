@@ -87,15 +87,17 @@ class Session {
     return ledger_->read(*record_, [](const Record& record) { return record.failure; });
   }
 
-  /// Stops the heartbeat and waits until the server has closed the session, or does not know it. Closing what is closed
-  /// or lost is no error. The server is told once, however often and from wherever this is called.
+  /// Stops the heartbeat and waits until the server has closed the session, does not know it, or cannot have it any
+  /// more. Closing what is closed or lost is no error. The server is told once, however often and from wherever this is
+  /// called, and again where that has failed.
   ///
-  /// Blocks: until the answer, at most `ManagerOptions::close_timeout`. Throws: std::system_error with the status of
-  /// gRPC, or with `std::errc::timed_out`.
+  /// Blocks: until the answer, at most `ManagerOptions::close_timeout`. The close goes on after that, and so it is with
+  /// an error: the server may have the session until the answer comes, or its idle timeout is over. Throws:
+  /// std::system_error with the status of gRPC that the last attempt came to, or with `std::errc::timed_out`.
   void close() {
     std::error_code error;
     close(error);
-    if (error) throw std::system_error{error, "a TypeDB session could not be closed"};
+    if (error) throw std::system_error{error, "the close of a TypeDB session is not confirmed yet"};
   }
 
   /// As `close()`, with the error as a value.

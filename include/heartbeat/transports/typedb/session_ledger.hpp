@@ -4,6 +4,7 @@
 // them may be the last to go. Read next: session.hpp, session_manager.hpp.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
@@ -35,6 +36,7 @@ class SessionLedger {
   using Record = SessionRecord<C>;
   using Handle = typename Record::Handle;
   using Pointer = std::shared_ptr<Record>;
+  using TimePoint = typename Record::TimePoint;
 
   /// What is left to do about a record, with no lock held.
   enum class Task : std::uint8_t {
@@ -70,6 +72,17 @@ class SessionLedger {
     changed_.notify_all();
   }
 
+  /// One more open that was given up; how many there are.
+  [[nodiscard]] int enter_background() noexcept {
+    const std::scoped_lock lock{mutex_};
+    return ++background_;
+  }
+
+  void leave_background() noexcept {
+    const std::scoped_lock lock{mutex_};
+    --background_;
+  }
+
   /// A use for as long as it lives, if the manager takes any.
   class Use {
    public:
@@ -102,6 +115,7 @@ class SessionLedger {
     record->starting = true;
     record->end_told = record->close_settled = false;
     record->close_error = {};
+    record->close_until.reset();
     return {};
   }
 
@@ -163,15 +177,36 @@ class SessionLedger {
     return {end_open(*record, std::move(end)), record};
   }
 
-  /// The server has answered a close call, or never will.
-  void on_closed(const SessionId& id, std::error_code error) noexcept {
-    Pointer last;
-    const std::scoped_lock lock{mutex_};
-    const auto found = sessions_.find(id);
-    if (found == sessions_.end()) return;
-    settle(*found->second, error);
-    last = forget_if_over(*found->second);
-  }
+  // The close calls: session_ledger_closes.hpp.
+
+  /// What is to become of a close that the engine wants sent.
+  enum class CloseStep : std::uint8_t {
+    call,       ///< to be sent
+    join,       ///< one is under way already, and answers for this one too
+    confirmed,  ///< it was answered after the engine had ceased to wait
+  };
+
+  /// The engine wants the session closed, for the first time or again. Unless that is confirmed, `completion` is taken
+  /// in, and exchanged for one that nobody waits for any more. With a call the caller counts as a use, until `leave`.
+  [[nodiscard]] CloseStep begin_close_call(const SessionId& id, TimePoint now,
+                                           std::optional<CloseCompletion>& completion);
+
+  /// How long the server may still have a session whose close was begun; more than zero.
+  [[nodiscard]] std::chrono::nanoseconds left_to_close(const SessionId& id, TimePoint now) const;
+
+  /// What a close call has come to.
+  struct CloseAnswered {
+    Pointer record;                             ///< of the session
+    std::optional<CloseCompletion> completion;  ///< the engine's, to be told
+    std::optional<TimePoint> overdue_at;        ///< when `settle_overdue` must look
+    bool has_freed_schema = false;              ///< the schema lock of its database
+  };
+
+  /// The server has answered the close call, or never will.
+  [[nodiscard]] CloseAnswered on_close_answered(const SessionId& id, std::error_code error, TimePoint now) noexcept;
+
+  /// Settles what the server cannot have any more, and what no call is under way for. When to look again.
+  [[nodiscard]] std::optional<TimePoint> settle_overdue(TimePoint now) noexcept;
 
   /// What is left to do for a close: stop `handle`, if there is one; or abandon the reopening and then leave().
   struct Closing {
@@ -180,36 +215,15 @@ class SessionLedger {
   };
 
   /// The owner closes the session.
-  [[nodiscard]] Closing begin_close(Record& record) noexcept {
-    Pointer last;
-    const std::scoped_lock lock{mutex_};
-    if (record.state == SessionState::reopening) {
-      record.state = SessionState::closed;
-      last = forget_if_over(record);
-      ++uses_;
-      changed_.notify_all();
-      return {nullptr, true};
-    }
-    if (record.state == SessionState::open) go_on_closing(record);
-    return {record.state == SessionState::closing && !record.starting ? record.handle : nullptr, false};
-  }
+  [[nodiscard]] Closing begin_close(Record& record) noexcept;
 
   /// After `handle` was stopped: one that had ended as gone already gets no close call.
-  void on_stopped(Record& record, const Handle& handle) {
-    if (handle.ended() != EndReason::gone) return;
-    const std::scoped_lock lock{mutex_};
-    if (record.handle.get() == &handle) settle(record, {});
-  }
+  void on_stopped(Record& record, const Handle& handle);
 
-  /// Waits until the session is over, and says how its close went; `std::errc::timed_out` if that takes too long.
-  [[nodiscard]] std::error_code wait_closed(const Record& record) {
-    std::unique_lock lock{mutex_};
-    const auto is_over = [&] { return record.state == SessionState::closed || record.state == SessionState::lost; };
-    if (!changed_.wait_for(lock, std::chrono::nanoseconds{close_timeout_}, is_over)) {
-      return make_error_code(std::errc::timed_out);
-    }
-    return record.state == SessionState::closed ? record.close_error : std::error_code{};
-  }
+  /// Waits until the session is over, up to `close_timeout`. No error: the server has closed it, does not know it, or
+  /// cannot have it any more. Otherwise it may have it until then: the error of the last close, or
+  /// `std::errc::timed_out`.
+  [[nodiscard]] std::error_code wait_closed(const Record& record);
 
   // All of them.
 
@@ -246,14 +260,9 @@ class SessionLedger {
     changed_.wait(lock, [&] { return uses_ == 0; });
   }
 
-  /// The registry is gone and says no more: whatever was not settled never will be.
-  void finish() noexcept {
-    std::unordered_map<SessionId, Pointer> last;
-    const std::scoped_lock lock{mutex_};
-    for (const auto& [id, record] : sessions_)
-      settle(*record, make_error_code(errc::shut_down));
-    last.swap(sessions_);
-  }
+  /// The registry is gone and says no more: whatever was not settled never will be. Gives back a list, by `next`, of
+  /// the records of which that is true.
+  [[nodiscard]] Pointer finish() noexcept;
 
   // For sessions in users' hands.
 
@@ -323,7 +332,10 @@ class SessionLedger {
   std::unordered_map<SessionId, Pointer> sessions_;  // by their id on the server, or the last one while reopening
   std::size_t uses_ = 0;
   std::size_t unsettled_ = 0;
+  int background_ = 0;  // opens that were given up
   bool shut_ = false;
 };
 
 }  // namespace heartbeat::typedb::detail
+
+#include <heartbeat/transports/typedb/session_ledger_closes.hpp>  // IWYU pragma: export

@@ -12,6 +12,7 @@
 #include <memory>
 #include <mutex>
 #include <random>
+#include <stop_token>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -33,13 +34,17 @@
 #include <heartbeat/transports/grpc_call.hpp>
 #include <heartbeat/transports/grpc_status.hpp>
 #include <heartbeat/transports/typedb/ledger_transport.hpp>
+#include <heartbeat/transports/typedb/open_attempt.hpp>
+#include <heartbeat/transports/typedb/opening.hpp>
 #include <heartbeat/transports/typedb/reopening.hpp>
+#include <heartbeat/transports/typedb/schema_turns.hpp>
 #include <heartbeat/transports/typedb/session.hpp>
 #include <heartbeat/transports/typedb/session_id.hpp>
 #include <heartbeat/transports/typedb/session_ledger.hpp>
 #include <heartbeat/transports/typedb/session_options.hpp>
 #include <heartbeat/transports/typedb/stub.hpp>
 #include <heartbeat/transports/typedb/transport.hpp>
+#include <heartbeat/transports/typedb/unclosed.hpp>
 
 namespace heartbeat::typedb {
 
@@ -69,6 +74,7 @@ class BasicSessionManager {
       "and what goes with it; see heartbeat::typedb::ConnectionStub");
 
  public:
+  using StubType = Stub;              ///< what calls the server
   using ClockType = C;                ///< what tells the time
   using Options = SessionOptions<C>;  ///< of one session
 
@@ -89,9 +95,10 @@ class BasicSessionManager {
         executor_{std::move(executor)},
         transport_{std::move(stub), options_.prepare},
         ledger_{std::make_shared<Ledger>(options_.close_timeout)},
+        overdue_{std::make_shared<detail::OverdueCloses<C, E>>(ledger_, executor_, clock_)},
         seeds_{options_.registry.seed ? *options_.registry.seed : std::random_device{}()},
-        registry_{detail::LedgerTransport<Stub, C>{transport_, ledger_}, clock_, executor_,
-                  [this](const Event<SessionId, C>& event) { on_event(event); }, options_.registry} {}
+        registry_{Transport{transport_, {ledger_, schema_turns_, overdue_, clock_, in_a_hurry_.get_token()}}, clock_,
+                  executor_, [this](const Event<SessionId, C>& event) { on_event(event); }, options_.registry} {}
 
   BasicSessionManager(const BasicSessionManager&) = delete;
   BasicSessionManager& operator=(const BasicSessionManager&) = delete;
@@ -117,17 +124,20 @@ class BasicSessionManager {
     typename detail::ConnectRpc<Stub>::Request request;
     request.set_version(static_cast<decltype(request.version())>(protocol_version));
     typename detail::ConnectRpc<Stub>::Response response;
-    report(blocking_call([&](grpc::ClientContext* context) {
-             return transport_.stub()->connection_open(context, request, &response);
-           }),
-           error, text);
+    detail::Opening<BasicSessionManager> opening{*this, {}};
+    const grpc::Status status = opening.call(
+        [&](grpc::ClientContext* context) { return transport_.stub()->connection_open(context, request, &response); });
+    report(opening, status, error, text);
   }
 
   /// Opens a session, and keeps it alive from then on.
   ///
-  /// Blocks: until the answers, at most `call_timeout` for each of up to four calls. Throws: std::system_error.
-  /// Guarantees: on error there is no session and no heartbeat; if the server had granted one already, it is told to
-  /// close it.
+  /// Where a schema session of the database is open elsewhere, it waits for it up to `schema_lock_wait`; openings of
+  /// this manager come one after the other.
+  ///
+  /// Blocks: until the answers, at most `call_timeout` for each of up to three calls, and `schema_lock_wait`; a
+  /// shutdown and `Options::stop_token` end that. Throws: std::system_error. Guarantees: on error there is no session
+  /// and no heartbeat; if the server had granted one already, or does so later, it is told to close it.
   [[nodiscard]] Session<C> open(std::string database, Options options = {}) {
     Session<C> session;
     throwing([&](std::error_code& error, std::string* text) {
@@ -142,7 +152,8 @@ class BasicSessionManager {
 
   /// Closes all sessions, and takes no more. True: the server has answered for all of them, and none of the user's
   /// callbacks runs any more. False: `grace` was too short for that, and the server may keep a session until its idle
-  /// timeout; the destructor still waits for the callbacks, not for the server.
+  /// timeout: `ManagerOptions::on_unclosed` is told of each; the destructor still waits for the callbacks, not for the
+  /// server.
   ///
   /// Blocks: up to `grace` for the server, and as long again for callbacks that are running.
   bool shutdown(Duration grace);
@@ -155,37 +166,43 @@ class BasicSessionManager {
 
  private:
   friend class detail::ReopenableSession<BasicSessionManager>;
+  friend class detail::Opening<BasicSessionManager>;
+  friend class detail::OpenAttempt<BasicSessionManager>;
+  friend class detail::UnclosedNews<BasicSessionManager>;
   using Ledger = detail::SessionLedger<C>;
   using Record = detail::SessionRecord<C>;
   using Task = typename Ledger::Task;
   using OpenRpc = detail::OpenRpc<Stub>;
-  using Registry = HeartbeatRegistry<SessionId, detail::LedgerTransport<Stub, C>, C, E>;
+  using Transport = detail::LedgerTransport<Stub, C, E>;
+  using Registry = HeartbeatRegistry<SessionId, Transport, C, E>;
 
   // What TypeDB 2.x calls VERSION.
   static constexpr int protocol_version = 3;
 
   static E default_executor(const C& clock);
   static ManagerOptions<C> checked(ManagerOptions<C> options);
-  static void describe(typename OpenRpc::Request& request, const Record& record);
+  static void describe(typename OpenRpc::Request& request, const std::string& database, const Options& options);
 
   template <class Fn>
   static void throwing(Fn fn);
-  static void report(const grpc::Status& status, std::error_code& error, std::string* text);
+  static void report(const detail::Opening<BasicSessionManager>& opening, const grpc::Status& status,
+                     std::error_code& error, std::string* text);
 
-  template <class Method>
-  grpc::Status blocking_call(Method method);
-  grpc::Status ensure_database(const std::string& name);
-
-  std::error_code broken_rule_of(const Options& options, std::string* text) const;
+  std::error_code broken_rule_of(const std::string& database, const Options& options, std::string* text) const;
   HeartbeatOptions<C> heartbeat_options(const Options& options, typename C::time_point granted_at) const;
   Task begin_beating(const std::shared_ptr<Record>& record, const SessionId& id, typename C::time_point granted_at,
                      std::error_code& error);
-  void close_directly(const SessionId& id) noexcept;
+  void close_directly(const Record& record, const SessionId& id) noexcept;
+  void close_granted(const std::string& database, const Options& options, const std::string& bytes,
+                     typename C::time_point granted_at) noexcept;
 
   void on_event(const Event<SessionId, C>& event);
   void act_on(Task task, const std::shared_ptr<Record>& record) noexcept;
   void lose(Record& record, Failure<SessionId> failure) noexcept;
   void report_lost(Record& record) noexcept;
+  void tell_unanswered(const std::string& database, const Options& options, const grpc::Status& status) noexcept;
+  void tell_unclosed(const Unclosed& unclosed) noexcept;
+  void tell_unconfirmed(const Record& record) noexcept;
   void post_blocking(Work& work) noexcept;
   std::minstd_rand::result_type draw_seed();
 
@@ -194,6 +211,9 @@ class BasicSessionManager {
   E executor_;
   BasicSessionTransport<Stub> transport_;
   std::shared_ptr<Ledger> ledger_;
+  std::shared_ptr<detail::SchemaTurns> schema_turns_ = std::make_shared<detail::SchemaTurns>();
+  std::shared_ptr<detail::OverdueCloses<C, E>> overdue_;
+  std::stop_source closing_;     // fires when shutting down begins
   std::stop_source in_a_hurry_;  // fires when shutting down takes too long
   std::mutex seeds_mutex_;
   std::mt19937_64 seeds_;  // under seeds_mutex_

@@ -53,50 +53,23 @@ void BasicSessionManager<Stub, C, E>::throwing(Fn fn) {
 }
 
 template <class Stub, Clock C, class E>
-void BasicSessionManager<Stub, C, E>::report(const grpc::Status& status, std::error_code& error, std::string* text) {
-  error = make_error_code(status);
+void BasicSessionManager<Stub, C, E>::report(const detail::Opening<BasicSessionManager>& opening,
+                                             const grpc::Status& status, std::error_code& error, std::string* text) {
+  error = opening.code_of(status);
   if (text != nullptr) *text = status.error_message();
 }
 
-// --- Blocking calls.
+// --- Opening.
 
 template <class Stub, Clock C, class E>
-template <class Method>
-grpc::Status BasicSessionManager<Stub, C, E>::blocking_call(Method method) {
-  grpc::ClientContext context;
-  const grpc::Status ready = make_ready(context, options_.call_timeout, options_.prepare);
-  return ready.ok() ? method(&context) : ready;
-}
-
-template <class Stub, Clock C, class E>
-grpc::Status BasicSessionManager<Stub, C, E>::ensure_database(const std::string& name) {
-  typename detail::ContainsRpc<Stub>::Request contains;
-  contains.set_name(name);
-  typename detail::ContainsRpc<Stub>::Response found;
-  const auto look = [&] {
-    return blocking_call(
-        [&](grpc::ClientContext* context) { return transport_.stub()->databases_contains(context, contains, &found); });
-  };
-  if (const grpc::Status looked = look(); !looked.ok() || found.contains()) return looked;
-
-  typename detail::CreateRpc<Stub>::Request create;
-  create.set_name(name);
-  typename detail::CreateRpc<Stub>::Response nothing;
-  const grpc::Status created = blocking_call(
-      [&](grpc::ClientContext* context) { return transport_.stub()->databases_create(context, create, &nothing); });
-  if (created.ok()) return created;
-
-  // Somebody else may have been quicker: then it is there, and all is well.
-  const grpc::Status looked = look();
-  return looked.ok() && found.contains() ? looked : created;
-}
-
-template <class Stub, Clock C, class E>
-void BasicSessionManager<Stub, C, E>::describe(typename OpenRpc::Request& request, const Record& record) {
-  request.set_database(record.database);
-  request.set_type(static_cast<decltype(request.type())>(record.options.type));
-  if (!record.options.idle_timeout) return;
-  const std::chrono::nanoseconds idle = *record.options.idle_timeout;
+void BasicSessionManager<Stub, C, E>::describe(typename OpenRpc::Request& request, const std::string& database,
+                                               const Options& options) {
+  request.set_database(database);
+  request.set_type(static_cast<decltype(request.type())>(options.type));
+  // Answered at once: one who waits inside the server holds a thread that answers other sessions' pulses.
+  if (options.type == SessionType::schema) request.mutable_options()->set_schema_lock_acquire_timeout_millis(0);
+  if (!options.idle_timeout) return;
+  const std::chrono::nanoseconds idle = *options.idle_timeout;
   const auto millis = std::chrono::duration_cast<std::chrono::milliseconds>(idle).count();
   request.mutable_options()->set_session_idle_timeout_millis(static_cast<std::int32_t>(millis));
 }
@@ -105,29 +78,25 @@ template <class Stub, Clock C, class E>
 Session<C> BasicSessionManager<Stub, C, E>::open(std::string database, Options options, std::error_code& error,
                                                  std::string* text) {
   if (text != nullptr) text->clear();
-  error = ledger_->is_here() ? broken_rule_of(options, text) : make_error_code(errc::made_before_fork);
+  error = ledger_->is_here() ? broken_rule_of(database, options, text) : make_error_code(errc::made_before_fork);
   if (error) return {};
   const typename Ledger::Use use{*ledger_};
   if (!use) error = make_error_code(errc::shut_down);
   if (error) return {};
 
-  if (options.create_database) report(ensure_database(database), error, text);
+  detail::Opening<BasicSessionManager> opening{*this, options.stop_token};
+  if (options.create_database) report(opening, opening.ensure_database(database), error, text);
   if (error) return {};
   const auto record =
       std::make_shared<detail::ReopenableSession<BasicSessionManager>>(*this, std::move(database), std::move(options));
-  typename OpenRpc::Request request;
-  describe(request, *record);
-  typename OpenRpc::Response response;
-  const auto granted_at = clock_.now();
-  report(blocking_call([&](grpc::ClientContext* context) {
-           return transport_.stub()->session_open(context, request, &response);
-         }),
-         error, text);
+  std::shared_ptr<detail::OpenAttempt<BasicSessionManager>> attempt;
+  report(opening, opening.ask(*record, attempt), error, text);
   if (error) return {};
 
-  const SessionId id = SessionId::from_bytes(response.session_id(), error);
+  const SessionId id = SessionId::from_bytes(attempt->answer().id, error);
   if (error && text != nullptr) *text = "the server answered with a session id that has not 16 bytes";
   if (error) return {};
+  const auto granted_at = attempt->asked_at();
   const Task task = begin_beating(record, id, granted_at, error);
   if (error) return {};
   act_on(task, record);
@@ -137,13 +106,21 @@ Session<C> BasicSessionManager<Stub, C, E>::open(std::string database, Options o
 // --- From a granted session to a beating heart.
 
 template <class Stub, Clock C, class E>
-std::error_code BasicSessionManager<Stub, C, E>::broken_rule_of(const Options& options, std::string* text) const {
+std::error_code BasicSessionManager<Stub, C, E>::broken_rule_of(const std::string& database, const Options& options,
+                                                                std::string* text) const {
   const Duration idle = options.idle_timeout.value_or(default_idle_timeout);
   const char* invalid = nullptr;
   if (idle < Duration{std::chrono::milliseconds{1}} || idle > Duration{longest_idle_timeout}) {
-    invalid = "idle_timeout must be between 1 ms and longest_idle_timeout";
+    invalid =
+        "idle_timeout must be between 1 ms and longest_idle_timeout: a session that TypeDB opens with 0 or less is "
+        "dead "
+        "at once";
   }
   if (options.type > SessionType::schema) invalid = "type must be data or schema";
+  if (options.schema_lock_wait.count() < 0) invalid = "schema_lock_wait must not be negative";
+  if (options.create_database && (database.empty() || database.find('/') != std::string::npos)) {
+    invalid = "a database that is to be created needs a name, which has no slash";
+  }
   if (invalid != nullptr) {
     if (text != nullptr) *text = invalid;
     return make_error_code(std::errc::invalid_argument);
@@ -171,11 +148,11 @@ typename BasicSessionManager<Stub, C, E>::Task BasicSessionManager<Stub, C, E>::
   try {
     error = ledger_->admit(record, id);
   } catch (...) {
-    close_directly(id);
+    close_directly(*record, id);
     throw;
   }
   if (error) {
-    if (error != errc::already_running) close_directly(id);
+    if (error != errc::already_running) close_directly(*record, id);
     return Task::nothing;
   }
   try {
@@ -190,26 +167,59 @@ typename BasicSessionManager<Stub, C, E>::Task BasicSessionManager<Stub, C, E>::
     }
   } catch (...) {
     ledger_->withdraw(*record);
-    close_directly(id);
+    close_directly(*record, id);
     throw;
   }
   ledger_->withdraw(*record);
-  close_directly(id);
+  close_directly(*record, id);
   return Task::nothing;
 }
 
 // Outside the engine: for a session that no heartbeat was started for, so there is no beat to come after.
 template <class Stub, Clock C, class E>
-void BasicSessionManager<Stub, C, E>::close_directly(const SessionId& id) noexcept {
+void BasicSessionManager<Stub, C, E>::close_directly(const Record& record, const SessionId& id) noexcept {
   ledger_->enter_further();
   bool is_counted_on = false;
   try {
-    auto done = CloseCompletion::calling([ledger = ledger_](std::error_code) { ledger->leave(); });
+    Unclosed unclosed{record.database, record.options.type, id, detail::idle_timeout_of<C>(record.options), {}, {}};
+    auto answered = [this, ledger = ledger_, unclosed = std::move(unclosed)](std::error_code error) mutable {
+      if (!error) return ledger->leave();
+      unclosed.error = error;
+      unclosed.text = "the session was granted and not wanted any more, and its close has failed";
+      try {
+        (new detail::UnclosedNews<BasicSessionManager>{*this, std::move(unclosed)})->post();
+      } catch (...) {
+        ledger->leave();
+      }
+    };
+    auto done = CloseCompletion::calling(std::move(answered));
     is_counted_on = true;
     transport_.async_close(id, BeatContext{options_.close_timeout, in_a_hurry_.get_token()}, std::move(done));
   } catch (...) {
     // Out of memory: the server closes the session when its idle timeout is over.
     if (!is_counted_on) ledger_->leave();
+  }
+}
+
+// What an open has brought that was given up: the engine closes it, as it closes every session, until that is
+// confirmed.
+template <class Stub, Clock C, class E>
+void BasicSessionManager<Stub, C, E>::close_granted(const std::string& database, const Options& options,
+                                                    const std::string& bytes,
+                                                    typename C::time_point granted_at) noexcept {
+  try {
+    std::error_code error;
+    const SessionId id = SessionId::from_bytes(bytes, error);
+    if (error) return;
+    Options unwanted = options;
+    unwanted.reopen_when_gone = false;
+    unwanted.on_lost = {};
+    const auto record =
+        std::make_shared<detail::ReopenableSession<BasicSessionManager>>(*this, database, std::move(unwanted));
+    static_cast<void>(begin_beating(record, id, granted_at, error));
+    if (!error) Session<C>{ledger_, record}.request_close();
+  } catch (...) {
+    // Out of memory: the server closes the session when its idle timeout is over.
   }
 }
 
@@ -251,6 +261,39 @@ void BasicSessionManager<Stub, C, E>::report_lost(Record& record) noexcept {
 }
 
 template <class Stub, Clock C, class E>
+void BasicSessionManager<Stub, C, E>::tell_unanswered(const std::string& database, const Options& options,
+                                                      const grpc::Status& status) noexcept {
+  try {
+    std::string text =
+        "the opening was given up, and cancelled before the server had answered: it may open the session";
+    if (options.type == SessionType::schema) text += ", and hold the schema lock";
+    tell_unclosed({database, options.type, std::nullopt, detail::idle_timeout_of<C>(options), make_error_code(status),
+                   std::move(text)});
+  } catch (...) {
+    // Out of memory.
+  }
+}
+
+template <class Stub, Clock C, class E>
+void BasicSessionManager<Stub, C, E>::tell_unclosed(const Unclosed& unclosed) noexcept {
+  try {
+    if (options_.on_unclosed) options_.on_unclosed(unclosed);
+  } catch (...) {
+    // As with a sink, a callback that throws changes nothing.
+  }
+}
+
+template <class Stub, Clock C, class E>
+void BasicSessionManager<Stub, C, E>::tell_unconfirmed(const Record& record) noexcept {
+  try {
+    tell_unclosed({record.database, record.options.type, record.id, detail::idle_timeout_of<C>(record.options),
+                   record.close_error, "the server has not confirmed the close"});
+  } catch (...) {
+    // Out of memory.
+  }
+}
+
+template <class Stub, Clock C, class E>
 void BasicSessionManager<Stub, C, E>::post_blocking(Work& work) noexcept {
   if constexpr (BlockingExecutor<E>) {
     executor_.post_blocking(work);
@@ -262,6 +305,7 @@ void BasicSessionManager<Stub, C, E>::post_blocking(Work& work) noexcept {
 template <class Stub, Clock C, class E>
 bool BasicSessionManager<Stub, C, E>::shutdown(Duration grace) {
   if (!ledger_->is_here()) return true;
+  closing_.request_stop();
   for (auto record = ledger_->shut(); record != nullptr;) {
     record->abandon_reopening();
     ledger_->leave();
@@ -276,8 +320,10 @@ bool BasicSessionManager<Stub, C, E>::shutdown(Duration grace) {
   }
   if (!is_idle) in_a_hurry_.request_stop();
   const bool is_quiet = registry_.shutdown(is_idle ? grace : Duration{});
+  overdue_->stop();
   ledger_->wait_unused();
-  ledger_->finish();
+  for (auto record = ledger_->finish(); record != nullptr; record = std::exchange(record->next, nullptr))
+    tell_unconfirmed(*record);
   return is_idle && is_quiet;
 }
 

@@ -5,27 +5,37 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <limits>
 #include <optional>
+#include <stop_token>
+#include <string_view>
 
 #include <heartbeat/boot_clock.hpp>
 #include <heartbeat/clock.hpp>
+#include <heartbeat/detail/threads/require_stop_token.hpp>
 #include <heartbeat/duration.hpp>
 #include <heartbeat/end.hpp>
 #include <heartbeat/event.hpp>
 #include <heartbeat/options.hpp>
 #include <heartbeat/transports/grpc_call.hpp>
 #include <heartbeat/transports/typedb/session_id.hpp>
+#include <heartbeat/transports/typedb/session_type.hpp>
+#include <heartbeat/transports/typedb/unclosed.hpp>
 
 namespace heartbeat::typedb {
 
-/// What a session may do: read and write data, or the schema.
-enum class SessionType : std::uint8_t { data = 0, schema = 1 };
-
 /// How long TypeDB keeps a session with no open transaction and no pulse, unless it is asked otherwise.
 inline constexpr std::chrono::seconds default_idle_timeout{30};
+
+/// What an opening of a schema session waits for. The views are valid during the call only.
+struct SchemaWait {
+  std::string_view database;  ///< whose schema lock another session has
+  std::size_t ahead;          ///< how many openings of the same manager come before
+  std::string_view text;      ///< the server's words on it; empty if it was not asked yet, because others come before
+};
 
 /// The longest idle timeout that fits TypeDB's message: 24.8 days.
 inline constexpr std::chrono::milliseconds longest_idle_timeout{std::numeric_limits<std::int32_t>::max()};
@@ -50,7 +60,19 @@ struct SessionOptions {
   /// own. The manager sets `granted_at`, `if_running` and the three `when_...` itself.
   std::optional<HeartbeatOptions<C>> heartbeat = {};
 
-  // Both callbacks may come before `open` has returned. They may close sessions; a throw of theirs is dropped.
+  /// How long to wait for the schema lock, of which a database has one: at the opening of a schema session, and where
+  /// one is reopened. Not negative. The server is asked anew now and then, each time without waiting inside it, where a
+  /// waiter holds a thread that answers other sessions' pulses (TypeDB 2.29).
+  Duration schema_lock_wait = std::chrono::seconds{10};
+
+  /// Ends an `open` that waits, for an answer or for the schema lock, with `std::errc::operation_canceled`.
+  std::stop_token stop_token = {};
+
+  // The callbacks may come before `open` has returned. They may close sessions; a throw of theirs is dropped.
+
+  /// Told once for each opening that must wait for the schema lock, when it begins to: on the thread that opens, or on
+  /// one of the executor's blocking pool where the session is reopened.
+  std::function<void(const SchemaWait&)> on_schema_wait = {};
 
   /// Told after a new session has taken the place of one that was gone. On a thread of the executor's blocking pool.
   std::function<void(const SessionId& old_id, const SessionId& new_id)> on_reopened = {};
@@ -76,16 +98,29 @@ template <Clock C>
   return heartbeat;
 }
 
+namespace detail {
+
+/// How long the server keeps such a session without a pulse, in the unit of the clock.
+template <Clock C>
+[[nodiscard]] typename C::duration idle_timeout_of(const SessionOptions<C>& options) noexcept {
+  const std::chrono::nanoseconds idle = options.idle_timeout.value_or(default_idle_timeout);
+  return std::chrono::duration_cast<typename C::duration>(idle);
+}
+
+}  // namespace detail
+
 /// The options of a session manager.
 template <Clock C = BootClock>
 struct ManagerOptions {
   /// What is done to each call before it is sent: call credentials, metadata.
   PrepareCall prepare = {};
 
-  /// How long one call that connects, creates or opens may take. Greater than zero.
+  /// How long the answer to one call that connects, creates or opens is waited for. Greater than zero. An open that is
+  /// not answered by then goes on in the background (up to 16 of them), and what it brings is closed.
   Duration call_timeout = std::chrono::seconds{10};
 
-  /// How long the closing of a session is waited for, and of all of them in the destructor. Greater than zero.
+  /// How long the closing of a session is waited for, and of all of them in the destructor. Greater than zero. The
+  /// close itself goes on, and is repeated, until it was answered or the session's idle timeout is over.
   Duration close_timeout = std::chrono::seconds{5};
 
   /// The pauses between attempts to reopen a session while the server is away.
@@ -93,6 +128,11 @@ struct ManagerOptions {
 
   /// Told every event of every session's heartbeat, as a registry's sink is.
   std::function<void(const Event<SessionId, C>&)> on_event = {};
+
+  /// Told of each session that the server may hold though nobody here does: its open was given up and then cancelled,
+  /// by the shutdown or because too many were under way, or its close was not confirmed when the shutdown was over. On
+  /// a thread of the executor's blocking pool, or inside the shutdown. A throw of it is dropped.
+  std::function<void(const Unclosed&)> on_unclosed = {};
 
   /// How the registry behind it behaves.
   RegistryOptions registry = {};

@@ -11,6 +11,7 @@
 #include <system_error>
 #include <utility>
 
+#include <heartbeat/beat_completion.hpp>
 #include <heartbeat/clock.hpp>
 #include <heartbeat/end.hpp>
 #include <heartbeat/handle.hpp>
@@ -59,8 +60,8 @@ namespace detail {
 ///                   +------> closing ------- the close is settled -------> closed
 ///
 /// Two more words are awaited for each id, in either order, before the ledger forgets it: that its heartbeat has ended
-/// (the registry's event), and that its close is settled (an answer to the close call; or gone: there is nothing to
-/// close).
+/// (the registry's event), and that its close is settled: the server has confirmed it, or does not know the session, or
+/// cannot have it any more, since its idle timeout has passed.
 ///
 /// Races, and what closes them:
 /// - The end is told before `start` has returned. While `starting`, it is laid by as `early_end`, and who
@@ -70,6 +71,7 @@ namespace detail {
 template <Clock C>
 struct SessionRecord {
   using Handle = HeartbeatHandle<SessionId, C>;
+  using TimePoint = typename C::time_point;
 
   SessionRecord(std::string name, SessionOptions<C> wanted) : database{std::move(name)}, options{std::move(wanted)} {}
   SessionRecord(const SessionRecord&) = delete;
@@ -90,8 +92,11 @@ struct SessionRecord {
   bool starting = false;
   bool end_told = true;
   bool close_settled = true;
-  std::error_code close_error;
-  std::shared_ptr<Handle> handle;  // of the id before this one, while starting or reopening
+  bool close_calling = false;              // a close call is under way
+  std::optional<CloseCompletion> closing;  // the engine's, while one is
+  std::optional<TimePoint> close_until;    // the server cannot have the session any more; once a close was sent
+  std::error_code close_error;             // of the last call that failed, until it is settled
+  std::shared_ptr<Handle> handle;          // of the id before this one, while starting or reopening
   std::optional<Failure<SessionId>> early_end;
   std::optional<Failure<SessionId>> failure;
   std::shared_ptr<SessionRecord> next;  // in the list that shut() gives

@@ -59,17 +59,19 @@ concept SessionStub = requires {
   };
 };
 
-/// A stub that can open sessions too: `connection_open`, `databases_contains`, `databases_create` and `session_open`,
-/// each as a blocking call, and `session_open` through `async()` as well.
+/// A stub that can open sessions too: `connection_open`, `databases_contains` and `databases_create` as blocking calls,
+/// and `session_open` through `async()`.
 template <class Stub>
 concept ConnectionStub = SessionStub<Stub> && requires {
   typename detail::OpenRpc<Stub>;
   typename detail::ConnectRpc<Stub>;
   typename detail::ContainsRpc<Stub>;
   typename detail::CreateRpc<Stub>;
-} && requires(Stub& stub, grpc::ClientContext* context, const typename detail::OpenRpc<Stub>::Request& request,
-              typename detail::OpenRpc<Stub>::Response* response) {
-  { stub.session_open(context, request, response) } -> std::same_as<grpc::Status>;
+} &&
+    requires(Stub& stub, grpc::ClientContext* context, const typename detail::ContainsRpc<Stub>::Request& request,
+             typename detail::ContainsRpc<Stub>::Response* response, typename detail::OpenRpc<Stub>::Request& opening) {
+  { stub.databases_contains(context, request, response) } -> std::same_as<grpc::Status>;
+  opening.mutable_options()->set_schema_lock_acquire_timeout_millis(0);
 };
 
 }  // namespace heartbeat::typedb
