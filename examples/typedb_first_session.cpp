@@ -10,9 +10,6 @@
 #include <string>
 #include <typedb_server/server.hpp>
 
-#include <grpcpp/create_channel.h>
-#include <grpcpp/security/credentials.h>
-
 #include <heartbeat/transports/typedb_session_manager.hpp>
 
 using namespace std::chrono_literals;
@@ -22,7 +19,7 @@ int main() {
   const std::string address = server.address();
   std::binary_semaphore told{0};
   // [session]
-  heartbeat::typedb::SessionManager manager{grpc::CreateChannel(address, grpc::InsecureChannelCredentials())};
+  heartbeat::typedb::SessionManager manager{heartbeat::typedb::channel_to(address)};
   manager.connect();  // throws if nobody there speaks TypeDB's protocol
 
   const auto on_lost = [&](const heartbeat::Failure<heartbeat::typedb::SessionId>& failure) {

@@ -20,9 +20,6 @@
 #include <utility>
 #include <vector>
 
-#include <grpcpp/create_channel.h>
-#include <grpcpp/security/credentials.h>
-
 #include <heartbeat/boot_clock.hpp>
 #include <heartbeat/event.hpp>
 #include <heartbeat/transports/typedb_session_manager.hpp>
@@ -70,7 +67,7 @@ class SessionRun {
       : arguments_{arguments},
         peer_{peer},
         interrupted_{std::move(interrupted)},
-        manager_{grpc::CreateChannel(peer.address(), grpc::InsecureChannelCredentials()), options()} {}
+        manager_{heartbeat::typedb::channel_to(peer.address()), options()} {}
 
   /// Opens the first session. Throws: std::system_error, when the server cannot be used.
   void connect() {

@@ -53,7 +53,7 @@ BOOST_AUTO_TEST_CASE(each_status_is_a_failed_beat_and_only_two_are_final) {
   for (int code = 1; code <= codes; ++code) {
     BOOST_TEST_CONTEXT("status " << code) {
       heartbeat::testing::EventLog<SessionId> log;
-      heartbeat::typedb::SessionTransport transport{channel_to(server.port())};
+      heartbeat::typedb::SessionTransport transport{channel_to(server.port(), 30s)};
       server.fail(0);
       const SessionId id = opened_on(*transport.stub());
       Registry registry{transport, log};

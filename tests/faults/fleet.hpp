@@ -23,9 +23,8 @@
 #include <utility>
 #include <vector>
 
-#include <grpcpp/create_channel.h>
+#include <grpcpp/channel.h>
 #include <grpcpp/security/credentials.h>
-#include <grpcpp/support/channel_arguments.h>
 
 #include <heartbeat/boot_clock.hpp>
 #include <heartbeat/event.hpp>
@@ -62,16 +61,9 @@ inline constexpr std::size_t fleet_size = 500;
 inline constexpr std::size_t fleet_size = 10'000;
 #endif
 
-/// What a program with a ttl of seconds must ask of its channel, since gRPC's own patience is longer: to find out that
-/// a connection is dead, not to wait 20 s for one that nobody completes, and to come back soon.
-inline std::shared_ptr<grpc::Channel> channel_to(int port) {
-  grpc::ChannelArguments arguments;
-  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 2000);
-  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 3000);
-  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 200);
-  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 2000);
-  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 1000);
-  return grpc::CreateCustomChannel("127.0.0.1:" + std::to_string(port), grpc::InsecureChannelCredentials(), arguments);
+/// As a user makes it.
+inline std::shared_ptr<grpc::Channel> channel_to(int port, std::chrono::milliseconds ttl) {
+  return typedb::channel_to("127.0.0.1:" + std::to_string(port), grpc::InsecureChannelCredentials(), ttl);
 }
 
 /// When the first and the last of something came.
@@ -122,7 +114,7 @@ class Fleet {
 
   Fleet(int port, std::chrono::milliseconds ttl, std::size_t size = fleet_size)
       : ttl_{ttl},
-        manager_{std::make_unique<typedb::SessionManager>(channel_to(port), manager_options())},
+        manager_{std::make_unique<typedb::SessionManager>(channel_to(port, ttl), manager_options())},
         sessions_(size) {
     told_.lost_times.resize(size);
     is_settled_.resize(size);

@@ -7,20 +7,19 @@
 //
 // Read next: session_manager.cpp and reopening.cpp, the same calls to a real server.
 #include <chrono>
-#include <deque>
-#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
 
 #include <boost/test/unit_test.hpp>
-#include <grpcpp/client_context.h>
 #include <grpcpp/support/status.h>
 
 #include <heartbeat/testing/manual_clock.hpp>
 #include <heartbeat/testing/manual_executor.hpp>
 #include <heartbeat/transports/typedb.hpp>
 #include <heartbeat/transports/typedb/session_manager.hpp>
+
+#include "stub_by_hand.hpp"
 
 BOOST_AUTO_TEST_SUITE(granted)
 
@@ -29,75 +28,21 @@ namespace {
 using namespace std::chrono_literals;
 using heartbeat::testing::ManualClock;
 using heartbeat::testing::ManualExecutor;
+using heartbeat::testing::StubByHand;
 using heartbeat::typedb::SessionState;
-using Generated = ::typedb::protocol::TypeDB::Stub;
-using Callback = std::function<void(grpc::Status)>;
-
-template <class Rpc>
-using RequestOf = const typename Rpc::Request*;
-template <class Rpc>
-using ResponseOf = typename Rpc::Response*;
-
-// Pulses, closes and the first opening are answered inside the call, the other openings when the test says so. The
-// generated messages, and no network.
-struct StubByHand {
-  using Connect = heartbeat::typedb::detail::ConnectRpc<Generated>;
-  using Contains = heartbeat::typedb::detail::ContainsRpc<Generated>;
-  using Create = heartbeat::typedb::detail::CreateRpc<Generated>;
-  using Open = heartbeat::typedb::detail::OpenRpc<Generated>;
-  using Close = heartbeat::typedb::detail::CloseRpc<Generated>;
-  using Pulse = heartbeat::typedb::detail::PulseRpc<Generated>;
-
-  struct Async {
-    void session_pulse(grpc::ClientContext*, RequestOf<Pulse>, ResponseOf<Pulse> response, Callback done) {
-      response->set_alive(is_alive);
-      done(pulse);
-    }
-    void session_close(grpc::ClientContext*, RequestOf<Close>, ResponseOf<Close>, Callback done) {
-      ++closes;
-      done(grpc::Status::OK);
-    }
-    void session_open(grpc::ClientContext*, RequestOf<Open>, ResponseOf<Open> response, Callback done) {
-      if (!answers_at_once) return openings.push_back({response, std::move(done)});
-      meanwhile();
-      response->set_session_id("first session id");
-      done(grpc::Status::OK);
-    }
-    void connection_open(grpc::ClientContext*, RequestOf<Connect>, ResponseOf<Connect>, Callback);
-    void databases_contains(grpc::ClientContext*, RequestOf<Contains>, ResponseOf<Contains>, Callback);
-    void databases_create(grpc::ClientContext*, RequestOf<Create>, ResponseOf<Create>, Callback);
-
-    struct Opening {
-      ResponseOf<Open> response;
-      Callback done;
-    };
-
-    bool is_alive = true;
-    int closes = 0;
-    grpc::Status pulse;
-    bool answers_at_once = true;
-    std::deque<Opening> openings;             // that were not answered
-    std::function<void()> meanwhile = [] {};  // while whoever opens waits for an answer
-  };
-
-  Async* async() { return &calls; }
-
-  grpc::Status connection_open(grpc::ClientContext*, const Connect::Request&, ResponseOf<Connect>) { return {}; }
-  grpc::Status databases_contains(grpc::ClientContext*, const Contains::Request&, ResponseOf<Contains> response) {
-    calls.meanwhile();
-    response->set_contains(true);
-    return grpc::Status::OK;
-  }
-  grpc::Status databases_create(grpc::ClientContext*, const Create::Request&, ResponseOf<Create>) { return {}; }
-
-  Async calls;
-};
 
 using Manager = heartbeat::typedb::BasicSessionManager<StubByHand, ManualClock, ManualExecutor>;
 using Session = heartbeat::typedb::Session<ManualClock>;
 using Options = Manager::Options;
 
 struct Fixture {
+  Fixture() {
+    stub->calls.answer_to_open = [this](auto& response) {
+      stub->calls.meanwhile();
+      response.set_session_id("first session id");
+      return grpc::Status::OK;
+    };
+  }
   ~Fixture() {
     session.request_close();
     while (!stub->calls.openings.empty())
@@ -112,7 +57,7 @@ struct Fixture {
   // The server has forgotten the session, and a new one is asked for.
   void forget() {
     stub->calls.is_alive = false;
-    stub->calls.answers_at_once = false;
+    stub->calls.answer_to_open = [](auto&) { return std::nullopt; };
     wait_until_asked();
     stub->calls.is_alive = true;
   }

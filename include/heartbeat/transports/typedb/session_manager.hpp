@@ -33,6 +33,7 @@
 #include <heartbeat/statistics.hpp>
 #include <heartbeat/transports/grpc_call.hpp>
 #include <heartbeat/transports/grpc_status.hpp>
+#include <heartbeat/transports/typedb/channel.hpp>
 #include <heartbeat/transports/typedb/ledger_transport.hpp>
 #include <heartbeat/transports/typedb/open_attempt.hpp>
 #include <heartbeat/transports/typedb/opening.hpp>
@@ -51,9 +52,9 @@ namespace heartbeat::typedb {
 /// Opens and keeps TypeDB sessions.
 ///
 /// ```cpp
-/// heartbeat::typedb::SessionManager manager{grpc::CreateChannel("localhost:1729",
-/// grpc::InsecureChannelCredentials())}; manager.connect(); auto session = manager.open("orders", {.create_database =
-/// true, .reopen_when_gone = true});
+/// heartbeat::typedb::SessionManager manager{heartbeat::typedb::channel_to("localhost:1729")};
+/// manager.connect();
+/// auto session = manager.open("orders", {.create_database = true, .reopen_when_gone = true});
 /// ```
 ///
 /// Errors of the server are the status of gRPC as a code (`grpc_category()`) and its text: in the message of the
