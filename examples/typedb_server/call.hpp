@@ -1,15 +1,24 @@
 // SPDX-License-Identifier: BSL-1.0
 // One call from its arrival to its one end: answered now, later, or never, which lasts until the client gives up or the
-// server goes. What handles the call and what cancels it meet at this object's mutex, so that nobody writes an answer
-// into memory that gRPC has taken back. Read next: service.hpp.
+// server goes.
+//
+//   waiting ──> being served ──> answered
+//      │             └──> given up: what it does goes on, for nobody
+//      └──> given up: thrown away, before anybody has read it
+//
+// What serves the call and what cancels it meet at this object's mutex, so that nobody touches request or response when
+// gRPC has taken them back; the mutex is not held while it is served, which may take long. Read next: service.hpp.
 #pragma once
 
+#include <atomic>
+#include <cstddef>
 #include <memory>
 #include <mutex>
 #include <utility>
 
 #include <grpc/support/time.h>
 #include <grpcpp/alarm.h>
+#include <grpcpp/support/byte_buffer.h>
 #include <grpcpp/support/server_callback.h>
 #include <grpcpp/support/status.h>
 
@@ -21,26 +30,37 @@ namespace typedb_server {
 struct Reply {
   grpc::Status status = {};
   Fault fault = {};
+  grpc::ByteBuffer bytes = {};  ///< of the response
 };
 
 /// Threading: any thread.
 class Call final : public grpc::ServerUnaryReactor, public std::enable_shared_from_this<Call> {
  public:
-  /// It keeps itself alive until gRPC is done with it.
-  static std::shared_ptr<Call> begin() {
-    auto call = std::make_shared<Call>();
+  Call(const grpc::ByteBuffer* request, grpc::ByteBuffer* response, std::atomic<std::size_t>& given_up)
+      : request_{request}, response_{response}, given_up_{given_up} {}
+
+  /// It keeps itself alive until gRPC is done with it. `given_up` counts the calls that ended without an answer.
+  static std::shared_ptr<Call> begin(const grpc::ByteBuffer* request, grpc::ByteBuffer* response,
+                                     std::atomic<std::size_t>& given_up) {
+    auto call = std::make_shared<Call>(request, response, given_up);
     call->self_ = call;
     return call;
   }
 
-  /// Runs `handle`, which writes the response and returns a Reply, and answers as that says. If the call is over
-  /// already, nothing is run, and its request and response must not be touched.
-  template <class Handle>
-  void answer(Handle handle) {
+  /// Has `serve` make a Reply of the request, and answers as that says. If the call is over already, nothing is served.
+  template <class Serve>
+  void answer(Serve serve) {
     const auto alive = shared_from_this();
+    grpc::ByteBuffer request;
+    {
+      const std::scoped_lock lock{mutex_};
+      if (is_over_) return;
+      request = *request_;  // shares its bytes
+    }
+    Reply reply = serve(request);
     const std::scoped_lock lock{mutex_};
     if (is_over_) return;
-    const Reply reply = handle();
+    response_->Swap(&reply.bytes);
     switch (reply.fault.kind) {
       case Fault::Kind::request_lost:
       case Fault::Kind::answer_lost: break;
@@ -55,6 +75,7 @@ class Call final : public grpc::ServerUnaryReactor, public std::enable_shared_fr
   void OnCancel() override {
     {
       const std::scoped_lock lock{mutex_};
+      if (!is_over_) ++given_up_;
       end(grpc::Status::CANCELLED);
     }
     alarm_.Cancel();
@@ -82,6 +103,9 @@ class Call final : public grpc::ServerUnaryReactor, public std::enable_shared_fr
   }
 
   std::mutex mutex_;
+  const grpc::ByteBuffer* const request_;  // mutex_; gRPC's, until it is over
+  grpc::ByteBuffer* const response_;       // the same
+  std::atomic<std::size_t>& given_up_;
   bool is_over_ = false;  // mutex_
   grpc::Alarm alarm_;
   std::shared_ptr<Call> self_;  // gRPC's share; taken away by OnDone, which is the last that gRPC does

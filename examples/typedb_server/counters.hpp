@@ -12,7 +12,7 @@ struct Counters {
   std::uint64_t opened = 0;     ///< sessions ever
   std::uint64_t closed = 0;     ///< because a client asked for it
   std::uint64_t expired = 0;    ///< for want of pulses
-  std::uint64_t forgotten = 0;  ///< by a test's wish, or because the server was stopped
+  std::uint64_t forgotten = 0;  ///< by a test's wish, with its database, or because the server was stopped
   std::uint64_t open = 0;       ///< sessions now
 
   std::uint64_t pulses = 0;     ///< that arrived

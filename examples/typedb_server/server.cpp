@@ -14,6 +14,8 @@
 
 #include <heartbeat/transports/typedb/session_id.hpp>
 
+#include "typedb_server/answers.hpp"
+#include "typedb_server/backend.hpp"
 #include "typedb_server/port_reservation.hpp"
 #include "typedb_server/service.hpp"
 
@@ -21,18 +23,10 @@ namespace typedb_server {
 
 using heartbeat::typedb::SessionId;
 
-namespace {
-
-std::string address_of(int port) {
-  return "127.0.0.1:" + std::to_string(port);
-}
-
-}  // namespace
-
 // What a server is made of, and the lock that starting and stopping take.
 class Server::Running {
  public:
-  explicit Running(const Options& options) : backend{options.idle_timeout, Databases{options.databases}} {}
+  explicit Running(Options options) : backend{std::move(options)} {}
 
   /// Nothing happens if it listens. A port below zero: the one it had.
   void listen(int port) {
@@ -42,10 +36,17 @@ class Server::Running {
 
   void stop() {
     const std::scoped_lock lock{mutex_};
+    // What waits is not begun any more, and what is being served ends before the sessions do, so that none is opened
+    // behind their backs.
+    backend.threads.pause();
+    backend.schema_locks.end_waits();
+    backend.databases.end_waits();
     hang_up();
-    backend.gate.drop_waiting();
+    backend.threads.drop_waiting();
     backend.sessions.forget_some(std::numeric_limits<std::size_t>::max());
     backend.faults.clear();
+    backend.schema_locks.allow_waits();
+    backend.databases.allow_waits();
   }
 
   void drop_connections() {
@@ -68,7 +69,8 @@ class Server::Running {
   // mutex_ is held.
   void listen_on(int port) {
     if (port != same_port && (port == 0 || port != port_.port())) port_ = PortReservation{port};
-    service_ = std::make_unique<Service>(backend, address_of(port_.port()));
+    backend.port = port_.port();
+    service_ = std::make_unique<Service>(backend, answers_);
     grpc::ServerBuilder builder;
     int bound = 0;
     builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);  // two servers never share a port
@@ -90,6 +92,7 @@ class Server::Running {
     service_.reset();
   }
 
+  Answers answers_{backend};
   mutable std::mutex mutex_;
   PortReservation port_;  // mutex_, like the others
   std::unique_ptr<Service> service_;
@@ -143,6 +146,26 @@ int Server::closes(std::string_view id) const {
   return running_->backend.sessions.closes(SessionId::from_bytes(id));
 }
 
+std::size_t Server::schema_waiters() const {
+  return running_->backend.schema_locks.waiting();
+}
+
+std::size_t Server::schema_sessions() const {
+  return running_->backend.schema_locks.taken();
+}
+
+std::size_t Server::given_up() const {
+  return running_->backend.given_up;
+}
+
+std::size_t Server::queued() const {
+  return running_->backend.threads.waiting();
+}
+
+std::size_t Server::threads() const {
+  return running_->backend.threads.count();
+}
+
 int Server::opened() const {
   return static_cast<int>(counters().opened);
 }
@@ -180,11 +203,11 @@ void Server::clear_faults() {
 }
 
 void Server::pause() {
-  running_->backend.gate.close();
+  running_->backend.threads.pause();
 }
 
 void Server::resume() {
-  running_->backend.gate.open();
+  running_->backend.threads.resume();
 }
 
 void Server::drop_connections() {
@@ -192,7 +215,7 @@ void Server::drop_connections() {
 }
 
 void Server::create_database(const std::string& name) {
-  running_->backend.databases.create(name);
+  running_->backend.databases.add(name);
 }
 
 void Server::remove_database(const std::string& name) {

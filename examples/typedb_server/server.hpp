@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
-// A TypeDB 2.x server inside a test or an example, as far as sessions go: it opens them, closes those that get no pulse
-// for their idle timeout, and has no data. A test can make it forget, refuse, keep silent, and vanish, and ask it what
-// it counted. Read next: faults.hpp and counters.hpp for its words, service.hpp for the calls.
+// A TypeDB 2.29 server inside a test or an example, as far as sessions go: it opens them, ends those that get no pulse
+// for their idle timeout, makes databases as slowly, lets schema sessions wait for each other, and answers on as few
+// threads as the real one; it has no data. A test can make it forget, refuse, keep silent, and vanish, and ask it what
+// it counted. Read next: options.hpp, faults.hpp and counters.hpp for its words, service.hpp for the calls.
 #pragma once
 
 #include <chrono>
@@ -16,14 +17,9 @@
 
 #include "typedb_server/counters.hpp"
 #include "typedb_server/faults.hpp"
+#include "typedb_server/options.hpp"
 
 namespace typedb_server {
-
-struct Options {
-  int port = 0;                                    ///< of 127.0.0.1; 0: a free one
-  std::chrono::milliseconds idle_timeout{30'000};  ///< of sessions whose client did not choose one
-  std::vector<std::string> databases = {"orders"};
-};
 
 /// A server on 127.0.0.1, without TLS. Session ids are the 16 bytes that messages carry.
 ///
@@ -64,6 +60,19 @@ class Server {
   /// How often clients asked to close that session, whether it was open or not.
   [[nodiscard]] int closes(std::string_view id) const;
 
+  /// How many opens wait for a schema lock, and how many schema locks are taken.
+  [[nodiscard]] std::size_t schema_waiters() const;
+  [[nodiscard]] std::size_t schema_sessions() const;
+
+  /// How many calls ended without an answer, since their clients cancelled them, gave up, or were cut off.
+  [[nodiscard]] std::size_t given_up() const;
+
+  /// How many calls wait for their turn on a single thread, also those that were given up meanwhile.
+  [[nodiscard]] std::size_t queued() const;
+
+  /// How many single threads answer its calls.
+  [[nodiscard]] std::size_t threads() const;
+
   /// `counters().opened` and `counters().open`.
   [[nodiscard]] int opened() const;
   [[nodiscard]] std::size_t open() const;
@@ -87,7 +96,7 @@ class Server {
   /// Nothing goes wrong any more, for nobody.
   void clear_faults();
 
-  /// Hangs: calls arrive and wait, all of them. Time goes on, so sessions expire.
+  /// Hangs: calls arrive and wait, all of them; those being served are served. Time goes on, so sessions expire.
   void pause();
 
   /// Hangs no longer: what waits is served in its order, except calls that are known to have been given up.
@@ -96,6 +105,7 @@ class Server {
   /// Cuts all connections, and listens again on the same port at once; the sessions live. Calls under way fail.
   void drop_connections();
 
+  /// At once, unlike a client's call; the sessions of a database that is removed live on.
   void create_database(const std::string& name);
   void remove_database(const std::string& name);
 

@@ -45,6 +45,21 @@ class BareClient {
     return status;
   }
 
+  /// Opens a schema session, for whose lock the server is to wait that long.
+  grpc::Status open_schema(std::string& id, std::chrono::milliseconds lock_timeout,
+                           std::chrono::milliseconds idle_timeout = std::chrono::hours{1},
+                           std::chrono::milliseconds limit = generous_limit) {
+    ::typedb::protocol::Session_Open_Req request;
+    ::typedb::protocol::Session_Open_Res response;
+    request.set_database("orders");
+    request.set_type(::typedb::protocol::Session_Type_SCHEMA);
+    request.mutable_options()->set_session_idle_timeout_millis(static_cast<int>(idle_timeout.count()));
+    request.mutable_options()->set_schema_lock_acquire_timeout_millis(static_cast<int>(lock_timeout.count()));
+    const grpc::Status status = call(&::typedb::protocol::TypeDB::Stub::session_open, request, response, limit);
+    id = response.session_id();
+    return status;
+  }
+
   /// The id of a session that was opened; fails the test if it could not be.
   std::string opened(std::chrono::milliseconds idle_timeout = std::chrono::hours{1}) {
     std::string id;
@@ -72,11 +87,33 @@ class BareClient {
     return is_alive;
   }
 
-  grpc::Status close(const std::string& id) {
+  grpc::Status close(const std::string& id, std::chrono::milliseconds limit = generous_limit) {
     ::typedb::protocol::Session_Close_Req request;
     ::typedb::protocol::Session_Close_Res response;
     request.set_session_id(id);
-    return call(&::typedb::protocol::TypeDB::Stub::session_close, request, response);
+    return call(&::typedb::protocol::TypeDB::Stub::session_close, request, response, limit);
+  }
+
+  grpc::Status create(const std::string& database, std::chrono::milliseconds limit = generous_limit) {
+    ::typedb::protocol::DatabaseManager_Create_Req request;
+    ::typedb::protocol::DatabaseManager_Create_Res response;
+    request.set_name(database);
+    return call(&::typedb::protocol::TypeDB::Stub::databases_create, request, response, limit);
+  }
+
+  bool contains(const std::string& database) {
+    ::typedb::protocol::DatabaseManager_Contains_Req request;
+    ::typedb::protocol::DatabaseManager_Contains_Res response;
+    request.set_name(database);
+    BOOST_REQUIRE(call(&::typedb::protocol::TypeDB::Stub::databases_contains, request, response).ok());
+    return response.contains();
+  }
+
+  grpc::Status remove(const std::string& database) {
+    ::typedb::protocol::Database_Delete_Req request;
+    ::typedb::protocol::Database_Delete_Res response;
+    request.set_name(database);
+    return call(&::typedb::protocol::TypeDB::Stub::database_delete, request, response);
   }
 
  private:
