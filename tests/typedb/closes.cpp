@@ -66,6 +66,7 @@ BOOST_FIXTURE_TEST_CASE(a_close_runs_on_after_its_owner_has_ceased_to_wait, Fixt
   BOOST_CHECK(error == std::errc::timed_out);
   BOOST_CHECK(session.state() == SessionState::closing);
   BOOST_TEST(eventually("it was wanted again", [&] { return manager->statistics().closes_repeated >= 2; }));
+  BOOST_TEST(server.given_up() == 0U, "which is what the server throws away");
   server.resume();
 
   BOOST_TEST(eventually("it is closed", [&] { return session.state() == SessionState::closed; }));

@@ -20,6 +20,7 @@
 #include <heartbeat/transports/typedb_session_manager.hpp>
 
 #include "awaited.hpp"
+#include "bare_client.hpp"
 
 BOOST_AUTO_TEST_SUITE(reopening)
 
@@ -145,6 +146,16 @@ BOOST_FIXTURE_TEST_CASE(a_server_that_refuses_ends_it_with_its_words, Fixture) {
   BOOST_CHECK(loss.reason == EndReason::gone);
   BOOST_CHECK(loss.error == heartbeat::make_error_code(grpc::StatusCode::INTERNAL));
   BOOST_TEST(loss.text.find("[DBS02] the database is gone") != std::string::npos);
+  BOOST_CHECK(session.state() == SessionState::lost);
+}
+
+BOOST_FIXTURE_TEST_CASE(a_database_that_somebody_deletes_takes_its_sessions_along, Fixture) {
+  auto session = manager.open("orders", options());
+
+  BOOST_TEST(heartbeat::testing::BareClient{server.address()}.remove("orders").ok());
+  const Failure<SessionId> loss = losses.next();
+
+  BOOST_TEST(loss.text.find("[DBS06]") != std::string::npos, loss.text);
   BOOST_CHECK(session.state() == SessionState::lost);
 }
 
