@@ -190,6 +190,38 @@ BOOST_FIXTURE_TEST_CASE(a_shutdown_ends_the_opens_that_wait_and_their_sessions, 
   BOOST_TEST(server.wait_for(generous, [](const Counters& now) { return now.open == 0; }));
 }
 
+// Each order in which one loses the lock, gets it back, closes, and others wait for it.
+BOOST_FIXTURE_TEST_CASE(losing_closing_and_waiting_for_the_lock_may_meet_in_any_order, Fixture) {
+  SessionManager manager{heartbeat::typedb::channel_to(server.address())};
+  for (int round = 0; round != 12; ++round) {
+    SessionOptions<> options = schema(generous);
+    options.reopen_when_gone = true;
+    options.heartbeat = heartbeat_of(options);
+    options.heartbeat->interval = 2ms;
+    options.heartbeat->floor = 1ms;
+    auto first = manager.open("orders", options);
+    std::stop_source stop;
+    {
+      const std::jthread forgetter{[&] { server.forget_all(); }};
+      const std::jthread second{[&] { (void)manager.open("orders", options); }};
+      const std::jthread third{[&, wanted = options]() mutable {
+        wanted.stop_token = stop.get_token();
+        std::error_code error;
+        (void)manager.open("orders", wanted, error);
+        BOOST_TEST((!error || error == std::errc::operation_canceled), error.message());
+      }};
+      const std::jthread closer{[&] {
+        if (round % 3 != 0) first.request_close();
+        if (round % 2 != 0) stop.request_stop();
+      }};
+      if (round % 3 == 0) first = {};
+    }
+  }
+  BOOST_TEST(manager.shutdown(generous));
+  BOOST_TEST(manager.size() == 0U);
+  BOOST_TEST(server.schema_sessions() == 0U);
+}
+
 // As many waiters as the server has threads, and all would stand still.
 BOOST_FIXTURE_TEST_CASE(those_who_wait_for_the_schema_lock_keep_nobody_from_being_answered, Fixture) {
   SessionManager holder{heartbeat::typedb::channel_to(server.address())};

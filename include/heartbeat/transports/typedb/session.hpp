@@ -97,7 +97,10 @@ class Session {
   void close() {
     std::error_code error;
     close(error);
-    if (error) throw std::system_error{error, "the close of a TypeDB session is not confirmed yet"};
+    if (error)
+      throw std::system_error{error,
+                              "the close of a TypeDB session is not confirmed yet: the server may have "
+                              "it until the close is answered, or its idle timeout is over"};
   }
 
   /// As `close()`, with the error as a value.
