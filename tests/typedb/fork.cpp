@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: BSL-1.0
 // A child of fork() has the manager's sessions in its memory, and shares the parent's connection: it closes none of
 // them, asks the server nothing, and its end leaves the connection alone (F53). Read next: ../processes/fork.cpp.
+#include <atomic>
 #include <chrono>
 #include <optional>
 #include <string>
 #include <system_error>
+#include <thread>
 #include <typedb_server/server.hpp>
 
 #include <boost/test/unit_test.hpp>
@@ -21,6 +23,7 @@ namespace heartbeat::typedb_fork {
 using typedb::SessionManager;
 using typedb::SessionOptions;
 using typedb::SessionState;
+using typedb::SessionType;
 using namespace std::chrono_literals;
 
 BOOST_AUTO_TEST_SUITE(fork)
@@ -55,6 +58,31 @@ BOOST_AUTO_TEST_CASE(sessions_in_the_child) {
   BOOST_TEST(testing::eventually("another beat", [&] { return manager->statistics().acknowledged > before; }));
   BOOST_TEST(server.knows(id));
   BOOST_TEST(session->valid());
+}
+
+// glibc's condition variables wait, when they are destroyed, for whoever waits in them; in a child for ever.
+BOOST_AUTO_TEST_CASE(a_manager_in_whose_calls_others_wait) {
+  typedb_server::Server server{{.threads = 4}};
+  SessionManager holder{typedb::channel_to(server.address())};
+  std::optional<SessionManager> manager{std::in_place, typedb::channel_to(server.address())};
+  auto theirs = holder.open("orders", {.type = SessionType::schema});
+  std::optional session{manager->open("orders")};
+  server.set_faults({.close = typedb_server::Fault::late(200ms)});
+  std::atomic<bool> is_waiting{false};
+  const std::jthread opener{[&] {
+    (void)manager->open("orders", {.type = SessionType::schema,
+                                   .schema_lock_wait = 1min,
+                                   .on_schema_wait = [&](const auto&) { is_waiting = true; }});
+  }};
+  const std::jthread closer{[&] { session->close(); }};
+  BOOST_TEST(testing::eventually("both wait", [&] { return is_waiting && session->state() == SessionState::closing; }));
+
+  BOOST_TEST(testing::in_child([&](const testing::Child&) {
+    session.reset();
+    manager.reset();
+  }));
+
+  theirs.request_close();
 }
 
 BOOST_AUTO_TEST_SUITE_END()

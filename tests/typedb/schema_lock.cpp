@@ -59,7 +59,7 @@ struct Fixture {
   Session& open(SessionType type = SessionType::schema, std::string database = "orders") {
     Options options{.type = type, .idle_timeout = 30s, .reopen_when_gone = true, .schema_lock_wait = wait};
     options.on_schema_wait = [this](const auto& told) { waits.emplace_back(told.text); };
-    options.on_lost = [this](const auto& failure) { losses.push_back(failure.text); };
+    options.on_lost = [this, record = mark](const auto& failure) { losses.push_back(failure.text); };
     return open_ones.emplace_back(manager.open(std::move(database), std::move(options)));
   }
 
@@ -83,6 +83,7 @@ struct Fixture {
   bool is_locked = false;
   int sessions = 0;
   heartbeat::Duration wait = 10s;
+  std::shared_ptr<int> mark = std::make_shared<int>();  // each record has one, each question under way another
   std::vector<ManualClock::time_point> asked_at;
   std::vector<std::string> waits;
   std::vector<std::string> losses;
@@ -229,8 +230,11 @@ BOOST_FIXTURE_TEST_CASE(one_that_stands_behind_another_can_be_closed, Fixture) {
   for (const Session* session : {&first, &std::as_const(second), &std::as_const(third)})
     forget(*session);
 
+  const long records = mark.use_count();
   second.request_close();
   BOOST_CHECK(second.state() == SessionState::closed);
+  second = {};
+  BOOST_TEST(mark.use_count() == records - 1, "nothing holds it until its turn comes");
   is_locked = false;
   executor.run_for(2s);
 
