@@ -23,7 +23,6 @@
 
 #include <heartbeat/boot_clock.hpp>
 #include <heartbeat/clock.hpp>
-#include <heartbeat/detail/threads/origin.hpp>
 #include <heartbeat/detail/threads/require_stop_token.hpp>
 #include <heartbeat/duration.hpp>
 #include <heartbeat/event.hpp>
@@ -96,7 +95,7 @@ class BasicSessionManager {
         clock_{std::move(clock)},
         executor_{std::move(executor)},
         transport_{std::move(stub), options_.prepare},
-        ledger_{heartbeat::detail::make_shared_at_origin<Ledger>(options_.close_timeout)},
+        ledger_{std::make_shared<Ledger>(options_.close_timeout)},
         overdue_{std::make_shared<detail::OverdueCloses<C, E>>(ledger_, executor_, clock_)},
         seeds_{options_.registry.seed ? *options_.registry.seed : std::random_device{}()},
         registry_{Transport{transport_, {ledger_, schema_turns_, overdue_, clock_, in_a_hurry_.get_token()}}, clock_,
@@ -212,9 +211,10 @@ class BasicSessionManager {
   C clock_;
   E executor_;
   BasicSessionTransport<Stub> transport_;
-  // In a child of fork() these two are left alone: threads of the parent's may wait in them.
+  // Ledger and turns, in which threads may wait, are the transport's as well: in a child of fork() they are left alone
+  // with the engine that has it.
   std::shared_ptr<Ledger> ledger_;
-  std::shared_ptr<detail::SchemaTurns> schema_turns_ = heartbeat::detail::make_shared_at_origin<detail::SchemaTurns>();
+  std::shared_ptr<detail::SchemaTurns> schema_turns_ = std::make_shared<detail::SchemaTurns>();
   std::shared_ptr<detail::OverdueCloses<C, E>> overdue_;
   std::stop_source closing_;     // fires when shutting down begins
   std::stop_source in_a_hurry_;  // fires when shutting down takes too long
