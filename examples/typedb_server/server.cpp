@@ -235,6 +235,7 @@ void Server::create_database(const std::string& name) {
 
 void Server::remove_database(const std::string& name) {
   running_->backend.databases.remove(name);
+  running_->backend.sessions.forget_database(name);
 }
 
 void Server::mute(bool on) {

@@ -108,7 +108,7 @@ class Server {
   /// Cuts all connections, and listens again on the same port at once; the sessions live. Calls under way fail.
   void drop_connections();
 
-  /// At once, unlike a client's call; the sessions of a database that is removed live on.
+  /// At once, unlike a client's call. The sessions of a database end with it, and count as forgotten.
   void create_database(const std::string& name);
   void remove_database(const std::string& name);
 

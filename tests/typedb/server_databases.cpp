@@ -163,6 +163,20 @@ BOOST_AUTO_TEST_CASE(the_deletion_of_a_database_ends_its_sessions_and_no_others)
   BOOST_TEST(numbers.opened == numbers.closed + numbers.expired + numbers.forgotten + numbers.open);
 }
 
+BOOST_AUTO_TEST_CASE(a_test_makes_and_removes_databases_at_once_and_with_their_sessions) {
+  Server server{{.least_creation_time = 1h, .most_creation_time = 1h}};
+  BareClient client{server.address()};
+  std::string id;
+
+  server.create_database("new one");
+  BOOST_TEST(client.open(id, 1h, "new one").ok());
+  server.remove_database("new one");
+
+  BOOST_TEST(!client.is_alive(id));
+  BOOST_TEST(!client.contains("new one"));
+  BOOST_TEST(server.counters().forgotten == 1U);
+}
+
 BOOST_AUTO_TEST_CASE(databases_are_listed_and_described_with_the_server_s_address) {
   Server server{{.databases = {"orders", "other"}}};
   BareClient client{server.address()};

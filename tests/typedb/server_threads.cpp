@@ -192,7 +192,7 @@ BOOST_AUTO_TEST_CASE(closes_behind_blocked_threads_that_are_given_up_leave_their
   BOOST_TEST(server.counters().closed == 0U);
 }
 
-BOOST_AUTO_TEST_CASE(a_server_that_stops_lets_nothing_that_waits_have_an_effect) {
+BOOST_AUTO_TEST_CASE(a_server_that_hangs_and_stops_lets_nothing_that_waits_have_an_effect) {
   Server server{{.threads = 1}};
   BareClient client{server.address()};
   std::string id;
@@ -209,6 +209,21 @@ BOOST_AUTO_TEST_CASE(a_server_that_stops_lets_nothing_that_waits_have_an_effect)
 
   BOOST_TEST(server.opened() == 0);
   BOOST_TEST(server.counters().pulses == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(a_stop_ends_the_wait_for_a_lock_and_serves_nobody_who_was_behind_it) {
+  Blocked blocked{2};
+  std::vector<std::future<StatusCode>> pulses;
+  for (int i = 0; i != 20; ++i)
+    pulses.push_back(std::async(std::launch::async, [&] { return blocked.client.code_of_pulse(blocked.holder); }));
+  BOOST_TEST(eventually("all wait", [&] { return blocked.server.queued() == 20; }));
+
+  blocked.server.stop();
+
+  for (auto& pulse : pulses)
+    BOOST_CHECK(pulse.get() != StatusCode::OK);
+  BOOST_TEST(blocked.server.counters().pulses == 0U);
+  BOOST_TEST(blocked.server.opened() == 1);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
