@@ -31,7 +31,8 @@ struct Backend {
   FaultPlan faults;
   SchemaLocks schema_locks;
   SessionTable sessions{options.now, schema_locks};
-  SingleThreads threads{options.threads};  // last: what runs there uses the others
+  SingleThreads threads{options.threads};  // these two last: what runs there uses the others
+  SingleThreads transaction_thread{1};     // which nothing blocks
 };
 
 }  // namespace typedb_server

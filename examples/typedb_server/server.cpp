@@ -38,15 +38,26 @@ class Server::Running {
     const std::scoped_lock lock{mutex_};
     // What waits is not begun any more, and what is being served ends before the sessions do, so that none is opened
     // behind their backs.
-    backend.threads.pause();
+    pause();
     backend.schema_locks.end_waits();
     backend.databases.end_waits();
     hang_up();
     backend.threads.drop_waiting();
+    backend.transaction_thread.drop_waiting();
     backend.sessions.forget_some(std::numeric_limits<std::size_t>::max());
     backend.faults.clear();
     backend.schema_locks.allow_waits();
     backend.databases.allow_waits();
+  }
+
+  void pause() {
+    backend.threads.pause();
+    backend.transaction_thread.pause();
+  }
+
+  void resume() {
+    backend.threads.resume();
+    backend.transaction_thread.resume();
   }
 
   void drop_connections() {
@@ -154,6 +165,10 @@ std::size_t Server::schema_sessions() const {
   return running_->backend.schema_locks.taken();
 }
 
+std::size_t Server::transactions() const {
+  return running_->backend.sessions.transactions();
+}
+
 std::size_t Server::given_up() const {
   return running_->backend.given_up;
 }
@@ -203,11 +218,11 @@ void Server::clear_faults() {
 }
 
 void Server::pause() {
-  running_->backend.threads.pause();
+  running_->pause();
 }
 
 void Server::resume() {
-  running_->backend.threads.resume();
+  running_->resume();
 }
 
 void Server::drop_connections() {

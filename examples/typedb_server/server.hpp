@@ -64,6 +64,9 @@ class Server {
   [[nodiscard]] std::size_t schema_waiters() const;
   [[nodiscard]] std::size_t schema_sessions() const;
 
+  /// How many transactions are open.
+  [[nodiscard]] std::size_t transactions() const;
+
   /// How many calls ended without an answer, since their clients cancelled them, gave up, or were cut off.
   [[nodiscard]] std::size_t given_up() const;
 

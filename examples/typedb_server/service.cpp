@@ -7,6 +7,8 @@
 #include <grpcpp/impl/codegen/proto_utils.h>
 #include <grpcpp/support/slice.h>
 
+#include "typedb_server/transaction_stream.hpp"
+
 namespace typedb_server {
 
 namespace {
@@ -107,6 +109,10 @@ grpc::ServerUnaryReactor* Service::session_close(Context*, const Bytes* request,
 
 grpc::ServerUnaryReactor* Service::session_pulse(Context*, const Bytes* request, Bytes* response) {
   return serve<protocol::Session_Pulse_Req, protocol::Session_Pulse_Res>(request, response);
+}
+
+grpc::ServerBidiReactor<protocol::Transaction_Client, protocol::Transaction_Server>* Service::transaction(Context*) {
+  return TransactionStream::begin(backend_).get();
 }
 
 }  // namespace typedb_server

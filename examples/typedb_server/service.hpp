@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 // TypeDB's calls, as far as typedb.proto has them. Each is served as bytes, since some faults are below the level of
-// messages, and takes the same way: put on one of the single threads, parsed, answered by Answers, written.
-// Read next: call.hpp.
+// messages, and takes the same way: put on one of the single threads, parsed, answered by Answers, written. Only
+// transactions have a way of their own. Read next: call.hpp, transaction_stream.hpp.
 #pragma once
 
 #include <grpcpp/support/byte_buffer.h>
@@ -18,15 +18,17 @@ namespace detail {
 
 using Protocol = ::typedb::protocol::TypeDB;
 
-using RawDatabases = Protocol::WithRawCallbackMethod_databases_get<
-    Protocol::WithRawCallbackMethod_databases_all<Protocol::WithRawCallbackMethod_databases_contains<
-        Protocol::WithRawCallbackMethod_databases_create<Protocol::WithRawCallbackMethod_database_schema<
-            Protocol::WithRawCallbackMethod_database_type_schema<Protocol::WithRawCallbackMethod_database_rule_schema<
-                Protocol::WithRawCallbackMethod_database_delete<Protocol::Service>>>>>>>>;
+using RawDatabasesAndTransactions =
+    Protocol::WithRawCallbackMethod_databases_get<Protocol::WithRawCallbackMethod_databases_all<
+        Protocol::WithRawCallbackMethod_databases_contains<Protocol::WithRawCallbackMethod_databases_create<
+            Protocol::WithRawCallbackMethod_database_schema<Protocol::WithRawCallbackMethod_database_type_schema<
+                Protocol::WithRawCallbackMethod_database_rule_schema<Protocol::WithRawCallbackMethod_database_delete<
+                    Protocol::WithCallbackMethod_transaction<Protocol::Service>>>>>>>>>;
 
-using RawService = Protocol::WithRawCallbackMethod_connection_open<Protocol::WithRawCallbackMethod_servers_all<
-    Protocol::WithRawCallbackMethod_users_all<Protocol::WithRawCallbackMethod_session_open<
-        Protocol::WithRawCallbackMethod_session_close<Protocol::WithRawCallbackMethod_session_pulse<RawDatabases>>>>>>;
+using RawService = Protocol::WithRawCallbackMethod_connection_open<
+    Protocol::WithRawCallbackMethod_servers_all<Protocol::WithRawCallbackMethod_users_all<
+        Protocol::WithRawCallbackMethod_session_open<Protocol::WithRawCallbackMethod_session_close<
+            Protocol::WithRawCallbackMethod_session_pulse<RawDatabasesAndTransactions>>>>>>;
 
 }  // namespace detail
 
@@ -55,6 +57,8 @@ class Service final : public detail::RawService {
   Reactor* session_open(Context* context, const Bytes* request, Bytes* response) override;
   Reactor* session_close(Context* context, const Bytes* request, Bytes* response) override;
   Reactor* session_pulse(Context* context, const Bytes* request, Bytes* response) override;
+
+  grpc::ServerBidiReactor<protocol::Transaction_Client, protocol::Transaction_Server>* transaction(Context*) override;
 
   template <class Request, class Response>
   Reactor* serve(const Bytes* request, Bytes* response);

@@ -116,6 +116,8 @@ class BareClient {
     return call(&::typedb::protocol::TypeDB::Stub::database_delete, request, response);
   }
 
+  [[nodiscard]] ::typedb::protocol::TypeDB::Stub& stub() { return *stub_; }
+
  private:
   // With connections of its own: gRPC lends all channels to one address the same one, which a client of a server that
   // was stopped meanwhile may have found dead, and not have tried again yet.
