@@ -88,9 +88,9 @@ inline grpc::Status no_users() {
 
 // All ours: TypeDB has data.
 inline grpc::Status no_data() {
-  return {grpc::StatusCode::UNIMPLEMENTED,
-          "this server has no data: a transaction here can be opened, committed, rolled back and closed, but asked "
-          "nothing"};
+  return internal(
+      "This server has no data: a transaction here can be opened, committed, rolled back and closed, but asked "
+      "nothing.");
 }
 
 // Nobody hears it: the server cuts all connections.

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 // Our embedded server against TypeDB's official driver for Node, a client that nobody here has written: that the server
 // answers whatever that driver asks on its way to a session, that the driver's pulses keep its sessions, that sessions
-// the server has given up are told as lost, and that the driver's closes arrive. Read next: node/hold_sessions.js.
+// the server has given up are told as lost, that the driver's closes arrive, and that it can use a database from its
+// creation to its deletion. Read next: node/hold_sessions.js.
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
@@ -139,6 +140,24 @@ BOOST_AUTO_TEST_CASE(it_tells_the_session_that_the_server_forgot_as_lost_and_clo
   BOOST_TEST(end.closed == session_count - 1);
   BOOST_TEST(end.forgotten == 1U);
   BOOST_TEST(end.open == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(it_makes_a_database_has_transactions_on_it_and_deletes_it) {
+  const typedb_server::Server server;
+  Process driver{{"node", HEARTBEAT_INTEROP_NODE_DIR "/use_database.js", server.address(), "brand new"}};
+
+  BOOST_TEST(driver.read_line() == R"({"step":"all","got":["brand new","orders"]})");
+  BOOST_TEST(driver.read_line() == R"({"step":"schema","got":""})");
+  BOOST_TEST(driver.read_line().starts_with(R"({"step":"second schema session","got":"[SSN03] )"));
+  BOOST_TEST(driver.read_line() == R"({"step":"write","got":true})");
+  BOOST_TEST(driver.read_line() == R"({"step":"rolled back","got":true})");
+  BOOST_TEST(driver.read_line() == R"({"step":"committed","got":false})");
+  BOOST_TEST(driver.read_line() == R"({"step":"read","got":false})");
+  BOOST_TEST(driver.read_line().find("has no data") != std::string::npos);
+  BOOST_TEST(driver.read_line() == R"({"step":"deleted","got":false})");
+  BOOST_TEST(driver.wait() == 0);
+  BOOST_TEST(server.open() == 0U);
+  BOOST_TEST(server.transactions() == 0U);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
