@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSL-1.0
-# Sourced by examples/run.sh, tests/run.sh and .ci/run: installs, on Debian and its relatives, what a build still lacks,
-# and uses a compiler cache where there is one.
+# Sourced by examples/run.sh, .ci/run and the run.sh below tests: installs what a build still lacks, on Debian and its
+# relatives, and uses a compiler cache where there is one.
 if command -v ccache >/dev/null; then
   export CMAKE_CXX_COMPILER_LAUNCHER=ccache
   export CCACHE_SLOPPINESS=pch_defines,time_macros # else it leaves out what uses a precompiled header
@@ -31,4 +31,12 @@ debian_packages() {
   "${as_root[@]}" apt-get update -qq
   "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
     apt-get install -qq -y --no-install-recommends "${missing[@]}" </dev/null >/dev/null
+}
+
+# node_packages: those of the Node programs, once per lock file.
+node_packages() {
+  local node=tests/interop/node
+  [ ! $node/node_modules/.package-lock.json -nt $node/package-lock.json ] || return 0
+  echo "== installing Node packages"
+  (cd $node && npm ci --no-audit --no-fund --loglevel=error </dev/null)
 }

@@ -11,13 +11,7 @@ debian_packages g++=g++ cmake=cmake ninja-build=ninja libboost-test-dev libgrpc+
   git=git python3=python3 patch=patch etcd-server=etcd etcd-client=etcdctl redis-server=redis-server libhiredis-dev \
   pkg-config=pkg-config prometheus=prometheus prometheus-cpp-dev libspdlog-dev doxygen=doxygen libncurses-dev \
   tmux=tmux
-
-# The Node programs' packages, once per lock file.
-node=tests/interop/node
-if [ -f $node/package.json ] && [ ! $node/node_modules/.package-lock.json -nt $node/package-lock.json ]; then
-  echo "== installing Node packages"
-  (cd $node && npm ci --no-audit --no-fund --loglevel=error </dev/null)
-fi
+node_packages
 
 echo "== building"
 cmake --preset release >/dev/null
