@@ -173,13 +173,14 @@ BOOST_FIXTURE_TEST_CASE(an_open_that_waits_may_be_told_to_stop, Fixture) {
 BOOST_FIXTURE_TEST_CASE(a_shutdown_ends_the_opens_that_wait_and_their_sessions, Fixture) {
   auto manager = std::optional<SessionManager>{};
   manager.emplace(heartbeat::typedb::channel_to(server.address()));
-  auto holder = std::optional{manager->open("orders", schema())};
+  SessionManager other{heartbeat::typedb::channel_to(server.address())};
+  auto holder = other.open("orders", schema());
   server.pause();
   std::error_code of_data;
   std::error_code of_schema;
   {
     const std::jthread one{[&] { (void)manager->open("orders", {}, of_data); }};
-    const std::jthread other{[&] { (void)manager->open("orders", schema(1h), of_schema); }};
+    const std::jthread waiter{[&] { (void)manager->open("orders", schema(1h), of_schema); }};
     BOOST_TEST(eventually("both wait", [&] { return server.queued() >= 2; }));
     server.resume();
     BOOST_TEST(manager->shutdown(generous));
@@ -187,6 +188,7 @@ BOOST_FIXTURE_TEST_CASE(a_shutdown_ends_the_opens_that_wait_and_their_sessions, 
 
   BOOST_TEST((!of_data || of_data == heartbeat::errc::shut_down), of_data.message());
   BOOST_CHECK(of_schema == heartbeat::errc::shut_down);
+  holder.close();
   BOOST_TEST(server.wait_for(generous, [](const Counters& now) { return now.open == 0; }));
 }
 
