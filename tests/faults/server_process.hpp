@@ -30,11 +30,13 @@ struct ServerCounters {
 /// Threading: one thread. Blocks: every call, until the server has answered; it does not while it is stopped.
 class ServerProcess {
  public:
-  ServerProcess() { start(); }
+  /// With that many threads that answer calls; 0: one for each processor.
+  explicit ServerProcess(unsigned threads = 0) : threads_{threads} { start(); }
 
   /// Starts it, after a kill on the port it had, which nobody could take meanwhile.
   void start() {
-    process_.emplace(std::vector<std::string>{HEARTBEAT_FAULTS_SERVER, std::to_string(port())});
+    process_.emplace(
+        std::vector<std::string>{HEARTBEAT_FAULTS_SERVER, std::to_string(port()), std::to_string(threads_)});
     if (process_->read_line() != std::to_string(port())) throw std::runtime_error{"the server has another port"};
   }
 
@@ -80,12 +82,17 @@ class ServerProcess {
   /// Answers every call of a session with that status; 0: with what is right.
   void fail(int code) { (void)ask("fail " + std::to_string(code)); }
 
+  /// Hangs: what arrives waits, and is served when it goes on, also what was given up meanwhile but not cancelled.
+  void pause() { (void)ask("pause"); }
+  void resume() { (void)ask("resume"); }
+
  private:
   std::string ask(const std::string& line) {
     process_->write_line(line);
     return process_->read_line();
   }
 
+  const unsigned threads_;
   const typedb_server::PortReservation port_{0};
   std::optional<testing::Process> process_;
 };

@@ -40,6 +40,12 @@ std::string answer(typedb_server::Server& server, const std::string& line) {
     const auto fault = typedb_server::Fault::failing({static_cast<grpc::StatusCode>(code), "as the test wishes"});
     server.set_faults({.open = fault, .pulse = fault, .close = fault});
     said << "done";
+  } else if (command == "pause") {
+    server.pause();
+    said << "done";
+  } else if (command == "resume") {
+    server.resume();
+    said << "done";
   } else {
     said << "unknown command";
   }
@@ -50,7 +56,9 @@ std::string answer(typedb_server::Server& server, const std::string& line) {
 
 int main(int argc, char** argv) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // a stopped process would not see that its input has ended
-  typedb_server::Server server{{.port = argc > 1 ? std::atoi(argv[1]) : 0}};
+  typedb_server::Options options{.port = argc > 1 ? std::atoi(argv[1]) : 0};
+  if (argc > 2) options.threads = static_cast<unsigned>(std::atoi(argv[2]));
+  typedb_server::Server server{options};
   std::cout << server.port() << std::endl;
   for (std::string line; std::getline(std::cin, line);)
     std::cout << answer(server, line) << std::endl;
