@@ -227,8 +227,9 @@ class Fleet {
   typedb::ManagerOptions<> manager_options() {
     typedb::ManagerOptions<> options;
     // What is in flight when a server wakes is what it answers first. More than it can answer within a beat timeout,
-    // and it would answer what nobody waits for any more, for ever. What times out costs gRPC more than what is
-    // answered: so this is well below what the two processors of a small machine can do.
+    // and one that does not throw away what was given up would answer what nobody waits for any more, for ever. What
+    // times out costs gRPC more than what is answered: so this is well below what the two processors of a small machine
+    // can do.
     options.registry.max_in_flight = 1'000;
     options.close_timeout = close_timeout;
     options.on_event = [this](const Event<SessionId>& event) { on_event(event); };

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 // The server's process is stopped (SIGSTOP) and goes on later: its connections stay, its kernel still takes bytes, and
-// nobody answers. Time goes on for it too: what it has not heard of for the ttl it closes when it wakes.
+// nobody answers. Time goes on for it too: when it wakes its timers fire before it reads what waits in its sockets, so
+// it closes what it has not heard of for the ttl, also where a beat was sent in time. TypeDB does so too: a stop that
+// is longer than the ttl without the interval costs sessions.
 #include <boost/test/unit_test.hpp>
 
 #include "drill.hpp"
