@@ -121,6 +121,8 @@ BOOST_FIXTURE_TEST_CASE(what_is_not_confirmed_when_the_manager_goes_is_told, Fix
   const auto id = session.id();
   server.set_faults({.close = Fault::request_lost()});
 
+  BOOST_TEST(!manager->shutdown(10ms));
+  BOOST_TEST(!manager->shutdown(generous), "nor has it been confirmed since");
   manager.reset();
 
   BOOST_TEST_REQUIRE(unclosed.size() == 1U);

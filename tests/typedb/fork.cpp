@@ -70,9 +70,12 @@ BOOST_AUTO_TEST_CASE(a_manager_in_whose_calls_others_wait) {
   server.set_faults({.close = typedb_server::Fault::late(200ms)});
   std::atomic<bool> is_waiting{false};
   const std::jthread opener{[&] {
-    (void)manager->open("orders", {.type = SessionType::schema,
-                                   .schema_lock_wait = 1min,
-                                   .on_schema_wait = [&](const auto&) { is_waiting = true; }});
+    std::error_code error;
+    (void)manager->open("orders",
+                        {.type = SessionType::schema,
+                         .schema_lock_wait = 1min,
+                         .on_schema_wait = [&](const auto&) { is_waiting = true; }},
+                        error);
   }};
   const std::jthread closer{[&] { session->close(); }};
   BOOST_TEST(testing::eventually("both wait", [&] { return is_waiting && session->state() == SessionState::closing; }));

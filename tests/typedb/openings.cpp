@@ -170,6 +170,55 @@ BOOST_FIXTURE_TEST_CASE(an_open_that_waits_may_be_told_to_stop, Fixture) {
   BOOST_TEST(server.wait_for(generous, [](const Counters& now) { return now.closed == 1; }));
 }
 
+BOOST_FIXTURE_TEST_CASE(one_who_was_told_to_stop_before_opens_nothing, Fixture) {
+  SessionManager manager{heartbeat::typedb::channel_to(server.address())};
+  std::stop_source stop;
+  stop.request_stop();
+  for (const SessionType type : {SessionType::data, SessionType::schema}) {
+    std::error_code error;
+    const auto none = manager.open("orders", {.type = type, .stop_token = stop.get_token()}, error);
+    BOOST_CHECK(error == std::errc::operation_canceled);
+  }
+
+  BOOST_TEST(manager.shutdown(generous));
+  BOOST_TEST(server.opened() == 0);
+}
+
+// As much as a shutdown in a sink: it waits for nobody for ever, and says so.
+BOOST_FIXTURE_TEST_CASE(a_shutdown_inside_a_callback_comes_back, Fixture) {
+  SessionManager holder{heartbeat::typedb::channel_to(server.address())};
+  const auto theirs = holder.open("orders", schema());
+  SessionManager manager{heartbeat::typedb::channel_to(server.address())};
+  SessionOptions<> options = schema(1h);
+  bool is_shut = true;
+  options.on_schema_wait = [&](const auto&) { is_shut = manager.shutdown(10ms); };
+  std::error_code error;
+
+  const auto none = manager.open("orders", std::move(options), error);
+
+  BOOST_CHECK(error == heartbeat::errc::shut_down);
+  BOOST_TEST(!is_shut);
+  BOOST_TEST(manager.shutdown(generous));
+}
+
+BOOST_FIXTURE_TEST_CASE(what_a_heartbeat_cannot_be_started_for_is_closed_and_forgotten, Fixture) {
+  std::atomic<bool> may_go_on{false};
+  SessionManager manager{heartbeat::typedb::channel_to(server.address()),
+                         {.on_event = [&](const auto&) { may_go_on.wait(false); }, .registry = {.event_capacity = 1}}};
+  std::vector<heartbeat::typedb::Session<>> sessions;
+  std::error_code error;
+  for (int i = 0; i != 100 && !error; ++i) {
+    sessions.push_back(manager.open("orders", {}, error));
+    sessions.back().request_close();  // whose end nobody is told yet
+  }
+
+  BOOST_CHECK(error == heartbeat::errc::event_backlog);
+  may_go_on = true;
+  may_go_on.notify_all();
+  BOOST_TEST(eventually("nothing is left", [&] { return manager.size() == 0; }));
+  BOOST_TEST(server.wait_for(generous, [](const Counters& now) { return now.open == 0; }));
+}
+
 BOOST_FIXTURE_TEST_CASE(a_shutdown_ends_the_opens_that_wait_and_their_sessions, Fixture) {
   auto manager = std::optional<SessionManager>{};
   manager.emplace(heartbeat::typedb::channel_to(server.address()));

@@ -5,12 +5,15 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <mutex>
+#include <optional>
 #include <random>
 #include <stop_token>
 #include <string>
 #include <system_error>
 #include <typedb_server/server.hpp>
 #include <utility>
+#include <vector>
 
 #include <boost/test/unit_test.hpp>
 #include <grpcpp/create_channel.h>
@@ -242,6 +245,55 @@ BOOST_FIXTURE_TEST_CASE(a_callback_may_close_the_session_that_was_reopened, Fixt
   BOOST_TEST(!closed.next());
   BOOST_CHECK(session.state() == SessionState::closed);
   BOOST_TEST(server.open() == 0U);
+}
+
+// The next one is asked for, on another thread, before the callback has returned.
+BOOST_FIXTURE_TEST_CASE(a_session_may_be_gone_again_while_its_owner_is_told_of_it, Fixture) {
+  Awaited<bool> told_first;
+  Awaited<bool> told_second;
+  std::atomic<int> told{0};
+  SessionOptions<> wanted = options();
+  wanted.on_reopened = [&](const SessionId&, const SessionId&) {
+    if (++told > 1) return told_second.bring(true);
+    server.forget_all();
+    BOOST_TEST(told_second.next());
+    told_first.bring(true);
+  };
+  auto session = manager.open("orders", wanted);
+
+  server.forget_all();
+
+  BOOST_TEST(told_first.next());
+  BOOST_TEST(told == 2);
+  BOOST_CHECK(session.state() == SessionState::open);
+  BOOST_TEST(server.knows(session.id().view()));
+}
+
+// Nobody knows whether the server has opened it.
+BOOST_AUTO_TEST_CASE(an_attempt_that_the_shutdown_cancels_is_told) {
+  typedb_server::Server server;
+  std::mutex mutex;
+  std::vector<heartbeat::typedb::Unclosed> unclosed;
+  std::optional<SessionManager> manager{
+      std::in_place, channel_to(server.address()),
+      heartbeat::typedb::ManagerOptions<>{.close_timeout = 10ms, .on_unclosed = [&](const auto& one) {
+                                            const std::scoped_lock lock{mutex};
+                                            unclosed.push_back(one);
+                                          }}};
+  Fixture fixture;
+  SessionOptions<> wanted = fixture.options();
+  wanted.type = heartbeat::typedb::SessionType::schema;
+  auto session = manager->open("orders", wanted);
+  server.set_faults({.open = typedb_server::Fault::answer_lost()});
+  server.forget_all();
+  BOOST_TEST(server.wait_for(60s, [](const auto& now) { return now.opened == 2; }));
+
+  manager.reset();
+
+  BOOST_TEST_REQUIRE(unclosed.size() == 1U);
+  BOOST_TEST(!unclosed[0].id.has_value());
+  BOOST_TEST(unclosed[0].text.find("schema lock") != std::string::npos, unclosed[0].text);
+  BOOST_TEST(server.schema_sessions() == 1U);
 }
 
 BOOST_FIXTURE_TEST_CASE(a_callback_that_throws_changes_nothing, Fixture) {

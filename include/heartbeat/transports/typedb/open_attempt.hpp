@@ -102,6 +102,9 @@ class OpenAttempt final : private Work, public std::enable_shared_from_this<Open
     return true;
   }
 
+  /// The manager was in a hurry, and cancelled the call: what it came to, nobody knows.
+  [[nodiscard]] bool is_cancelled() const noexcept { return cancel_.stop_requested(); }
+
   [[nodiscard]] bool is_given_up() noexcept {
     const std::scoped_lock lock{mutex_};
     return is_given_up_;

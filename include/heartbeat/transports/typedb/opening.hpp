@@ -70,8 +70,9 @@ class Opening {
   /// it, and it takes them most of a second.
   [[nodiscard]] grpc::Status ensure_database(const std::string& name) {
     bool is_there = false;
-    if (const grpc::Status looked = look(name, is_there); !looked.ok() || is_there) return looked;
-    const auto end = SteadyClock::now() + std::chrono::nanoseconds{manager_.options_.call_timeout};
+    const std::chrono::nanoseconds limit = manager_.options_.call_timeout;
+    if (const grpc::Status looked = look(name, limit, is_there); !looked.ok() || is_there) return looked;
+    const auto begin = SteadyClock::now();
     typename CreateRpc<Stub>::Request create;
     create.set_name(name);
     typename CreateRpc<Stub>::Response nothing;
@@ -79,9 +80,11 @@ class Opening {
         call([&](grpc::ClientContext* context) { return stub().databases_create(context, create, &nothing); });
     if (created.ok() || !may_be_made(created)) return created;
     for (auto pause = shortest_pause;; pause = std::min(2 * pause, longest_pause)) {
-      static_cast<void>(look(name, is_there));
+      const std::chrono::nanoseconds left = limit - (SteadyClock::now() - begin);
+      if (left <= std::chrono::nanoseconds::zero()) return created;
+      static_cast<void>(look(name, left, is_there));
       if (is_there) return grpc::Status::OK;
-      if (SteadyClock::now() + pause > end || !rest(pause)) return created;
+      if (!rest(pause)) return created;
     }
   }
 
@@ -94,11 +97,7 @@ class Opening {
   /// Calls `method(context)`, which blocks, within `call_timeout`.
   template <class Method>
   [[nodiscard]] grpc::Status call(Method method) {
-    grpc::ClientContext context;
-    const grpc::Status ready = make_ready(context, manager_.options_.call_timeout, manager_.options_.prepare);
-    if (!ready.ok()) return ready;
-    const std::stop_callback cancel{either_.token(), [&context] { context.TryCancel(); }};
-    return method(&context);
+    return call(manager_.options_.call_timeout, std::move(method));
   }
 
   /// The code for a status that one of these calls has given: who was told to stop has another reason.
@@ -132,6 +131,15 @@ class Opening {
     const std::size_t ahead_;
   };
 
+  template <class Method>
+  [[nodiscard]] grpc::Status call(std::chrono::nanoseconds limit, Method method) {
+    grpc::ClientContext context;
+    const grpc::Status ready = make_ready(context, limit, manager_.options_.prepare);
+    if (!ready.ok()) return ready;
+    const std::stop_callback cancel{either_.token(), [&context] { context.TryCancel(); }};
+    return method(&context);
+  }
+
   [[nodiscard]] Stub& stub() const noexcept { return *manager_.transport_.stub(); }
 
   // INTERNAL is what TypeDB says of everything, also of a database that somebody else is making; a name that it keeps
@@ -141,12 +149,12 @@ class Opening {
            !std::string_view{refused.error_message()}.starts_with("[DBS09]");
   }
 
-  [[nodiscard]] grpc::Status look(const std::string& name, bool& is_there) {
+  [[nodiscard]] grpc::Status look(const std::string& name, std::chrono::nanoseconds limit, bool& is_there) {
     typename ContainsRpc<Stub>::Request contains;
     contains.set_name(name);
     typename ContainsRpc<Stub>::Response found;
     const grpc::Status looked =
-        call([&](grpc::ClientContext* context) { return stub().databases_contains(context, contains, &found); });
+        call(limit, [&](grpc::ClientContext* context) { return stub().databases_contains(context, contains, &found); });
     is_there = looked.ok() && found.contains();
     return looked;
   }
@@ -161,6 +169,7 @@ class Opening {
   }
 
   [[nodiscard]] grpc::Status ask_once(const typename Manager::Record& record, std::shared_ptr<Attempt>& attempt) {
+    if (either_.token().stop_requested()) return grpc::Status::CANCELLED;
     attempt = std::make_shared<Attempt>(manager_, record);
     attempt->launch();
     const std::chrono::nanoseconds limit = manager_.options_.call_timeout;
@@ -179,20 +188,19 @@ class Opening {
       return std::min<std::chrono::nanoseconds>(limit - (SteadyClock::now() - begin), std::chrono::hours{24 * 365});
     };
     const Place place{*manager_.schema_turns_, record.database};
-    if (place.ahead() > 0) tell_schema_wait(record, place.ahead(), {});
+    if (place.ahead() > 0 && left() > std::chrono::nanoseconds::zero()) tell_schema_wait(record, place.ahead(), {});
     // Whoever waited for his turn in vain asks once all the same: the answer is the server's to give.
     const bool has_turn =
         manager_.schema_turns_->wait_for_turn(record.database, place.waiter(), left(), either_.token());
     std::minstd_rand jitter{manager_.draw_seed()};
     for (int refusals = 0;; ++refusals) {
-      if (either_.token().stop_requested()) return grpc::Status::CANCELLED;
       const grpc::Status status = ask_once(record, attempt);
       if (!is_schema_locked(status)) return status;
-      if (refusals == 0 && place.ahead() == 0) tell_schema_wait(record, 0, status.error_message());
       const std::chrono::nanoseconds rest = left();
       if (!has_turn || rest <= std::chrono::nanoseconds::zero()) {
         return lock_not_had(record.database, record.options.schema_lock_wait, has_turn ? 0 : place.ahead(), status);
       }
+      if (refusals == 0 && place.ahead() == 0) tell_schema_wait(record, 0, status.error_message());
       manager_.schema_turns_->pause(
           place.waiter(), std::min<std::chrono::nanoseconds>(rest, schema_pause(refusals, jitter)), either_.token());
     }

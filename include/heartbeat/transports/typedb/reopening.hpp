@@ -13,6 +13,7 @@
 #include <optional>
 #include <random>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <utility>
 
@@ -57,13 +58,15 @@ template <class Generator>
 ///              |          |  |                                   | pass       |
 ///              +----------|--+--- waiting <----------------------+            |
 ///                         |  |                                                |
-///      its turn, at once  |  +--- pausing, which holds its turn <-------------+
+///   its turn, at once, or |  +--- pausing, which holds its turn <-------------+
+///   its patience is over  |
 ///                  standing, where a schema session stands behind others
 ///
 /// One thread at a time is in here, handed on by gRPC, the executor and the turns; while not idle the record holds
-/// itself, and is one use. Only `abandon_reopening` comes from aside: it cancels the timer, if that is armed, or takes
-/// the record out of the turns, if it stands there. The record's state was moved on before; `arm` arms the timer first
-/// and looks at the state after, and so does `stand`: so one of the two always sees the other.
+/// itself, and is one use. It is idle before its new heartbeat is started, since that may end at once. While it waits,
+/// pauses or stands its timer is armed, and whoever comes from aside (`abandon_reopening`, `your_turn`,
+/// `lock_is_free`) owns it if he cancels that; if he cannot, somebody is in here who will see what he has done: `arm`
+/// arms the timer first and looks at the record's state after, and `stand` at its turn.
 ///
 /// A call under way is not cancelled when its session is closed, nor when it is not waited for any more: the server may
 /// have opened one already, and only the answer tells which one is to be closed (open_attempt.hpp).
@@ -79,15 +82,15 @@ class ReopenableSession final : public SessionRecord<typename Manager::ClockType
 
   void reopen(std::shared_ptr<Record> self) noexcept override {
     self_ = std::move(self);
-    begun_ = manager_->clock_.now();
     refusals_ = 0;
+    has_told_wait_ = false;
     // A server that forgets each new session at once must not be asked in a tight loop.
     const bool too_soon = failures_ != 0 || (opened_at_ && manager_->clock_.now() < *opened_at_ + longest_pause());
     too_soon ? wait() : begin();
   }
 
   void abandon_reopening() noexcept override {
-    if (manager_->schema_turns_->leave_standing(this->database, *this) || manager_->executor_.cancel(*this)) rest();
+    if (manager_->executor_.cancel(*this)) rest();
   }
 
  private:
@@ -96,11 +99,12 @@ class ReopenableSession final : public SessionRecord<typename Manager::ClockType
   using TimePoint = typename Manager::ClockType::time_point;
   using TimeSpan = typename Manager::ClockType::duration;
 
-  enum class Step : std::uint8_t { begin, ask, conclude };
+  enum class Step : std::uint8_t { begin, stand, ask, conclude };
 
   void run() noexcept override {
     switch (next_) {
       case Step::begin: return begin();
+      case Step::stand: return stand();
       case Step::ask: return ask();
       case Step::conclude: return conclude();
     }
@@ -112,19 +116,28 @@ class ReopenableSession final : public SessionRecord<typename Manager::ClockType
     rest();
   }
 
-  void begin() noexcept { this->options.type == SessionType::schema ? stand() : ask(); }
+  void begin() noexcept {
+    if (this->options.type != SessionType::schema) return ask();
+    next_ = Step::stand;
+    manager_->post_blocking(*this);  // who waits is told so
+  }
 
-  // Takes its place among those that want the schema lock.
+  // Takes its place among those that want the schema lock. Whoever waited for his turn in vain asks once all the same.
   void stand() noexcept {
+    if (!is_wanted()) return rest();
     const auto self = self_;
-    const auto ledger = manager_->ledger_;
+    const auto manager = manager_;
+    const auto ledger = manager->ledger_;
     ledger->enter_further();
+    begun_ = manager->clock_.now();
     try {
-      const bool is_first = manager_->schema_turns_->enter(this->database, waiter_of(self)) == 0;
-      if (is_first) {
+      const std::size_t ahead = manager->schema_turns_->enter(this->database, waiter_of(self));
+      if (ahead == 0) {
         ask();
-      } else if (!is_wanted() && manager_->schema_turns_->leave_standing(this->database, *this)) {
-        rest();
+      } else {
+        tell_wait(ahead, {});
+        arm(Step::ask, patience());
+        if (manager->schema_turns_->has_turn(this->database, *this)) your_turn();
       }
     } catch (const std::bad_alloc&) {
       wait();
@@ -136,8 +149,16 @@ class ReopenableSession final : public SessionRecord<typename Manager::ClockType
     return {self, static_cast<SchemaTurns::Waiter*>(this)};
   }
 
-  // From whoever made way; nobody else is in here, for it stood.
-  void your_turn() noexcept override { arm(Step::ask, TimeSpan{}); }
+  [[nodiscard]] TimeSpan patience() const noexcept {
+    constexpr std::chrono::nanoseconds longest = std::chrono::hours{24 * 365};
+    return std::chrono::duration_cast<TimeSpan>(
+        std::min<std::chrono::nanoseconds>(this->options.schema_lock_wait, longest));
+  }
+
+  // From aside: whoever stood before it has left.
+  void your_turn() noexcept override {
+    if (manager_->executor_.cancel(*this)) arm(Step::ask, TimeSpan{});
+  }
 
   // From aside: it pauses, or does not any more.
   void lock_is_free() noexcept override {
@@ -165,57 +186,74 @@ class ReopenableSession final : public SessionRecord<typename Manager::ClockType
   void conclude() noexcept {
     const auto attempt = std::exchange(attempt_, nullptr);
     attempt->disarm();
-    const grpc::Status status = attempt->is_given_up() ? late() : attempt->answer().status;
+    const bool is_late = attempt->is_given_up();
+    const grpc::Status status = is_late ? late() : attempt->answer().status;
+    if (!is_late && !status.ok() && attempt->is_cancelled()) {
+      manager_->tell_unanswered(this->database, this->options, status);
+    }
     if (is_schema_locked(status)) return locked_out(status);
     leave_turn();
-    error_ = make_error_code(status);
-    if (!error_) new_id_ = SessionId::from_bytes(attempt->answer().id, error_);
-    if (!error_) return resume(attempt->asked_at());
+    std::error_code error = make_error_code(status);
+    if (!error && !is_wanted()) {
+      manager_->close_granted(this->database, this->options, attempt->answer().id, attempt->asked_at());
+      return rest();
+    }
+    const SessionId new_id = error ? SessionId{} : SessionId::from_bytes(attempt->answer().id, error);
+    if (!error) return resume(new_id, attempt->asked_at());
     if (is_passing(status.error_code())) return wait();
-    lose(status.ok() ? "the server answered with a session id that has not 16 bytes" : status.error_message());
+    lose(error, status.ok() ? "the server answered with a session id that has not 16 bytes" : status.error_message());
     rest();
   }
 
   // Another session has the schema lock. It keeps its turn while it pauses.
   void locked_out(const grpc::Status& status) noexcept {
     const auto waited = manager_->clock_.now() - begun_;
-    if (waited < std::chrono::nanoseconds{this->options.schema_lock_wait}) {
-      if (refusals_ == 0) tell_schema_wait<Record>(*this, 0, status.error_message());
-      return arm(Step::ask, std::chrono::duration_cast<TimeSpan>(schema_pause(refusals_++, jitter_)));
+    if (waited < patience()) {
+      tell_wait(0, status.error_message());
+      const std::chrono::nanoseconds pause = schema_pause(refusals_++, jitter_);
+      return arm(Step::ask, std::min(std::chrono::duration_cast<TimeSpan>(pause), patience() - waited));
     }
     leave_turn();
-    error_ = make_error_code(status);
-    lose(lock_not_had(this->database, waited, 0, status).error_message());
+    lose(make_error_code(status), lock_not_had(this->database, waited, 0, status).error_message());
     rest();
   }
 
-  void resume(TimePoint granted_at) noexcept {
+  void resume(const SessionId& new_id, TimePoint granted_at) noexcept {
     const SessionId old_id = this->id;
     opened_at_ = granted_at;
+    failures_ = 0;
+    const auto manager = manager_;
+    const auto ledger = manager->ledger_;
+    const auto self = std::move(self_);
+    // Idle: the new session may be gone, and asked for anew, before any of what follows has returned.
+    std::error_code error;
     Task task{};
     try {
-      task = manager_->begin_beating(self_, new_id_, granted_at, error_);
+      task = manager->begin_beating(self, new_id, granted_at, error);
     } catch (...) {
-      error_ = make_error_code(std::errc::not_enough_memory);
+      error = make_error_code(std::errc::not_enough_memory);
     }
-    if (error_) {
-      lose({});
+    if (error) {
+      lose(error, {});
     } else {
-      failures_ = 0;
-      tell_reopened(old_id);
+      tell_reopened(old_id, new_id);
     }
-    if (task == Task::report_lost) manager_->report_lost(*this);
-    const auto self = self_;
-    rest();
-    if (task == Task::reopen) self->reopen(self);  // which is a use of its own: the manager is still there
+    if (task == Task::report_lost) manager->report_lost(*this);
+    if (task == Task::reopen) self->reopen(self);
+    ledger->leave();
   }
 
-  void tell_reopened(const SessionId& old_id) noexcept {
+  void tell_reopened(const SessionId& old_id, const SessionId& new_id) noexcept {
     try {
-      if (this->options.on_reopened) this->options.on_reopened(old_id, new_id_);
+      if (this->options.on_reopened) this->options.on_reopened(old_id, new_id);
     } catch (...) {
       // As with a sink, a callback that throws changes nothing.
     }
+  }
+
+  // Once for each reopening.
+  void tell_wait(std::size_t ahead, std::string_view text) noexcept {
+    if (!std::exchange(has_told_wait_, true)) tell_schema_wait<Record>(*this, ahead, text);
   }
 
   void wait() noexcept {
@@ -238,12 +276,12 @@ class ReopenableSession final : public SessionRecord<typename Manager::ClockType
     return now == SessionState::reopening;
   }
 
-  void lose(const std::string& text) noexcept {
+  void lose(std::error_code error, const std::string& text) noexcept {
     try {
       manager_->lose(*this,
-                     {this->id, 0, EndReason::gone, error_, "the session is gone and could not be reopened: " + text});
+                     {this->id, 0, EndReason::gone, error, "the session is gone and could not be reopened: " + text});
     } catch (...) {
-      manager_->lose(*this, {this->id, 0, EndReason::gone, error_, {}});
+      manager_->lose(*this, {this->id, 0, EndReason::gone, error, {}});
     }
   }
 
@@ -274,10 +312,9 @@ class ReopenableSession final : public SessionRecord<typename Manager::ClockType
   std::uint32_t failures_ = 0;
   int refusals_ = 0;  // for the schema lock, in a row
   std::minstd_rand jitter_;
-  TimePoint begun_{};  // this reopening
+  TimePoint begun_{};  // to wait for the schema lock
+  bool has_told_wait_ = false;
   std::optional<TimePoint> opened_at_;
-  std::error_code error_;
-  SessionId new_id_;
 };
 
 }  // namespace heartbeat::typedb::detail

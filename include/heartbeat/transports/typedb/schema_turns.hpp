@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 // Who of a manager's own asks for a database's schema lock: one at a time, in the order in which they came. TypeDB
 // gives the lock to one session of a database, and whoever waits for it inside the server holds one of the few threads
-// that answer everybody's calls; so nobody waits there, and few ask. Read next: schema_wait.hpp, who asks and pauses.
+// that answer everybody's calls; so nobody waits there, and few ask. Read next: opening.hpp and reopening.hpp,
+// who ask and pause.
 //
 //   enter --> standing --(all before it have left)--> asking --(lock, or given up)--> left
 //                |                                     |   ^
@@ -48,18 +49,46 @@ class SchemaTurns {
   /// Takes its place behind those that are there. How many these are; 0: it may ask. Throws: std::bad_alloc.
   [[nodiscard]] std::size_t enter(const std::string& database, std::shared_ptr<Waiter> waiter) {
     const std::scoped_lock lock{mutex_};
-    std::deque<std::shared_ptr<Waiter>>& waiters = queues_[database];
     waiter->is_nudged_ = false;
-    waiters.push_back(std::move(waiter));
-    return waiters.size() - 1;
+    const auto queue = queues_.try_emplace(database).first;
+    try {
+      queue->second.push_back(std::move(waiter));
+    } catch (...) {
+      if (queue->second.empty()) queues_.erase(queue);
+      throw;
+    }
+    return queue->second.size() - 1;
   }
 
-  /// Gives its place up, to whoever comes next. False if it had none.
-  bool leave(const std::string& database, const Waiter& waiter) noexcept { return leave(database, waiter, true); }
+  /// Gives its place up, to whoever comes next; nothing if it has none.
+  void leave(const std::string& database, const Waiter& waiter) noexcept {
+    std::shared_ptr<Waiter> left;
+    std::shared_ptr<Waiter> next;
+    {
+      const std::scoped_lock lock{mutex_};
+      const auto queue = queues_.find(database);
+      if (queue == queues_.end()) return;
+      auto& waiters = queue->second;
+      const auto place = std::ranges::find(waiters, &waiter, &std::shared_ptr<Waiter>::get);
+      if (place == waiters.end()) return;
+      const bool was_asking = place == waiters.begin();
+      left = std::move(*place);
+      waiters.erase(place);
+      if (waiters.empty()) {
+        queues_.erase(queue);
+      } else if (was_asking) {
+        next = waiters.front();
+        changed_.notify_all();
+      }
+    }
+    if (next) next->your_turn();
+  }
 
-  /// The same if it stands behind others; false if it asks already, or has no place.
-  bool leave_standing(const std::string& database, const Waiter& waiter) noexcept {
-    return leave(database, waiter, false);
+  /// True if it is the one that asks.
+  [[nodiscard]] bool has_turn(const std::string& database, const Waiter& waiter) const noexcept {
+    const std::scoped_lock lock{mutex_};
+    const auto queue = queues_.find(database);
+    return queue != queues_.end() && queue->second.front().get() == &waiter;
   }
 
   /// A session of this manager has let go of the schema lock: who asks need not pause.
@@ -93,31 +122,7 @@ class SchemaTurns {
   }
 
  private:
-  bool leave(const std::string& database, const Waiter& waiter, bool may_ask) noexcept {
-    std::shared_ptr<Waiter> left;
-    std::shared_ptr<Waiter> next;
-    {
-      const std::scoped_lock lock{mutex_};
-      const auto queue = queues_.find(database);
-      if (queue == queues_.end()) return false;
-      auto& waiters = queue->second;
-      const auto place = std::ranges::find(waiters, &waiter, &std::shared_ptr<Waiter>::get);
-      const bool was_asking = place == waiters.begin();
-      if (place == waiters.end() || (was_asking && !may_ask)) return false;
-      left = std::move(*place);
-      waiters.erase(place);
-      if (waiters.empty()) {
-        queues_.erase(queue);
-      } else if (was_asking) {
-        next = waiters.front();
-        changed_.notify_all();
-      }
-    }
-    if (next) next->your_turn();
-    return true;
-  }
-
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::condition_variable_any changed_;
   // Under mutex_. The first of each asks; none is empty.
   std::map<std::string, std::deque<std::shared_ptr<Waiter>>> queues_;

@@ -93,7 +93,8 @@ class Session {
   ///
   /// Blocks: until the answer, at most `ManagerOptions::close_timeout`. The close goes on after that, and so it is with
   /// an error: the server may have the session until the answer comes, or its idle timeout is over. Throws:
-  /// std::system_error with the status of gRPC that the last attempt came to, or with `std::errc::timed_out`.
+  /// std::system_error with the status of gRPC that the last attempt came to, with `std::errc::timed_out`, or with
+  /// `errc::shut_down` where the manager went before it was sent.
   void close() {
     std::error_code error;
     close(error);

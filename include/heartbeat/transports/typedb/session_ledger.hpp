@@ -254,15 +254,16 @@ class SessionLedger {
     return changed_.wait_for(lock, std::chrono::nanoseconds{timeout}, is_idle);
   }
 
-  /// Waits until nothing uses the manager.
-  void wait_unused() {
-    std::unique_lock lock{mutex_};
-    changed_.wait(lock, [&] { return uses_ == 0; });
-  }
+  /// Waits until nothing uses the manager; false if that takes longer.
+  [[nodiscard]] bool wait_unused(Duration timeout);
+  /// Waits until nothing uses the manager, however long.
+  void wait_unused();
 
   /// The registry is gone and says no more: whatever was not settled never will be. Gives back a list, by `next`, of
   /// the records of which that is true.
   [[nodiscard]] Pointer finish() noexcept;
+  /// True if `finish` has never found one.
+  [[nodiscard]] bool has_confirmed_all() const noexcept;
 
   // For sessions in users' hands.
 
@@ -334,6 +335,7 @@ class SessionLedger {
   std::size_t unsettled_ = 0;
   int background_ = 0;  // opens that were given up
   bool shut_ = false;
+  bool has_confirmed_all_ = true;
 };
 
 }  // namespace heartbeat::typedb::detail

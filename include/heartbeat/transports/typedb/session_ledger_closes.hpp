@@ -53,6 +53,26 @@ std::error_code SessionLedger<C>::wait_closed(const Record& record) {
   return record.state == SessionState::closed ? record.close_error : std::error_code{};
 }
 
+// --- The end of all.
+
+template <Clock C>
+bool SessionLedger<C>::wait_unused(Duration timeout) {
+  std::unique_lock lock{mutex_};
+  return changed_.wait_for(lock, std::chrono::nanoseconds{timeout}, [&] { return uses_ == 0; });
+}
+
+template <Clock C>
+void SessionLedger<C>::wait_unused() {
+  std::unique_lock lock{mutex_};
+  changed_.wait(lock, [&] { return uses_ == 0; });
+}
+
+template <Clock C>
+bool SessionLedger<C>::has_confirmed_all() const noexcept {
+  const std::scoped_lock lock{mutex_};
+  return has_confirmed_all_;
+}
+
 // --- The engine's side.
 
 template <Clock C>
@@ -134,6 +154,7 @@ typename SessionLedger<C>::Pointer SessionLedger<C>::finish() noexcept {
     if (record->close_settled) continue;
     settle(*record, record->close_error ? record->close_error : make_error_code(errc::shut_down));
     record->next = std::exchange(unsettled, record);
+    has_confirmed_all_ = false;
   }
   last.swap(sessions_);
   return unsettled;

@@ -106,8 +106,11 @@ class BasicSessionManager {
 
   /// As `shutdown(close_timeout)`, and waits until none of the user's callbacks runs any more: also inside a callback
   /// of another manager or registry, so two that destroy each other's owners on two threads wait for each other for
-  /// ever.
-  ~BasicSessionManager() { shutdown(options_.close_timeout); }
+  /// ever. Works of an event loop's executor are run by then: whose only thread it is calls `shutdown` elsewhere first.
+  ~BasicSessionManager() {
+    shutdown(options_.close_timeout);
+    if (ledger_->is_here()) ledger_->wait_unused();
+  }
 
   /// Asks the server whether it speaks this protocol. Sessions may be opened without.
   ///
@@ -154,7 +157,7 @@ class BasicSessionManager {
   /// Closes all sessions, and takes no more. True: the server has answered for all of them, and none of the user's
   /// callbacks runs any more. False: `grace` was too short for that, and the server may keep a session until its idle
   /// timeout: `ManagerOptions::on_unclosed` is told of each; the destructor still waits for the callbacks, not for the
-  /// server.
+  /// server. Once false it stays so.
   ///
   /// Blocks: up to `grace` for the server, and as long again for callbacks that are running.
   bool shutdown(Duration grace);
@@ -194,6 +197,8 @@ class BasicSessionManager {
   Task begin_beating(const std::shared_ptr<Record>& record, const SessionId& id, typename C::time_point granted_at,
                      std::error_code& error);
   void close_directly(const Record& record, const SessionId& id) noexcept;
+  Task begin_first_beating(const std::shared_ptr<Record>& record, const SessionId& id,
+                           typename C::time_point granted_at, std::error_code& error);
   void close_granted(const std::string& database, const Options& options, const std::string& bytes,
                      typename C::time_point granted_at) noexcept;
 

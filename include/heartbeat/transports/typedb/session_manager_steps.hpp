@@ -97,7 +97,7 @@ Session<C> BasicSessionManager<Stub, C, E>::open(std::string database, Options o
   if (error && text != nullptr) *text = "the server answered with a session id that has not 16 bytes";
   if (error) return {};
   const auto granted_at = attempt->asked_at();
-  const Task task = begin_beating(record, id, granted_at, error);
+  const Task task = begin_first_beating(record, id, granted_at, error);
   if (error) return {};
   act_on(task, record);
   return Session<C>{ledger_, record};
@@ -126,7 +126,9 @@ std::error_code BasicSessionManager<Stub, C, E>::broken_rule_of(const std::strin
     return make_error_code(std::errc::invalid_argument);
   }
   const errc rule = broken_rule(options.heartbeat.value_or(heartbeat_of(options)), options_.registry.tick);
-  return rule == errc{} ? std::error_code{} : make_error_code(rule);
+  if (rule == errc{}) return {};
+  if (text != nullptr) *text = "of the heartbeat: " + make_error_code(rule).message();
+  return make_error_code(rule);
 }
 
 template <class Stub, Clock C, class E>
@@ -175,6 +177,22 @@ typename BasicSessionManager<Stub, C, E>::Task BasicSessionManager<Stub, C, E>::
   return Task::nothing;
 }
 
+// The same for a record that nobody has yet, and nobody will have on an error: the ledger forgets it.
+template <class Stub, Clock C, class E>
+typename BasicSessionManager<Stub, C, E>::Task BasicSessionManager<Stub, C, E>::begin_first_beating(
+    const std::shared_ptr<Record>& record, const SessionId& id, typename C::time_point granted_at,
+    std::error_code& error) {
+  const auto give_up = [&] { static_cast<void>(ledger_->give_up(*record, {id, 0, EndReason::failed, error, {}})); };
+  try {
+    const Task task = begin_beating(record, id, granted_at, error);
+    if (error) give_up();
+    return task;
+  } catch (...) {
+    give_up();
+    throw;
+  }
+}
+
 // Outside the engine: for a session that no heartbeat was started for, so there is no beat to come after.
 template <class Stub, Clock C, class E>
 void BasicSessionManager<Stub, C, E>::close_directly(const Record& record, const SessionId& id) noexcept {
@@ -216,7 +234,7 @@ void BasicSessionManager<Stub, C, E>::close_granted(const std::string& database,
     unwanted.on_lost = {};
     const auto record =
         std::make_shared<detail::ReopenableSession<BasicSessionManager>>(*this, database, std::move(unwanted));
-    static_cast<void>(begin_beating(record, id, granted_at, error));
+    static_cast<void>(begin_first_beating(record, id, granted_at, error));
     if (!error) Session<C>{ledger_, record}.request_close();
   } catch (...) {
     // Out of memory: the server closes the session when its idle timeout is over.
@@ -321,10 +339,10 @@ bool BasicSessionManager<Stub, C, E>::shutdown(Duration grace) {
   if (!is_idle) in_a_hurry_.request_stop();
   const bool is_quiet = registry_.shutdown(is_idle ? grace : Duration{});
   overdue_->stop();
-  ledger_->wait_unused();
+  const bool is_unused = ledger_->wait_unused(grace);
   for (auto record = ledger_->finish(); record != nullptr; record = std::exchange(record->next, nullptr))
     tell_unconfirmed(*record);
-  return is_idle && is_quiet;
+  return is_idle && is_quiet && is_unused && ledger_->has_confirmed_all();
 }
 
 }  // namespace heartbeat::typedb

@@ -46,8 +46,8 @@ struct SessionOptions {
   /// What the session may change.
   SessionType type = SessionType::data;
 
-  /// How long the server keeps the session without a pulse; 1 ms to `longest_idle_timeout`. Unset: the server's
-  /// default, taken to be `default_idle_timeout`.
+  /// How long the server keeps the session without a pulse; 1 ms to `longest_idle_timeout`, and what is below 100 ms
+  /// with a `heartbeat` of one's own alone. Unset: the server's default, taken to be `default_idle_timeout`.
   std::optional<Duration> idle_timeout = {};
 
   /// Create the database if the server has none of that name.
@@ -68,13 +68,15 @@ struct SessionOptions {
   /// Ends an `open` that waits, for an answer or for the schema lock, with `std::errc::operation_canceled`.
   std::stop_token stop_token = {};
 
-  // The callbacks may come before `open` has returned. They may close sessions; a throw of theirs is dropped.
+  // The callbacks may come before `open` has returned. They may close sessions; a throw of theirs is dropped. A
+  // `shutdown` inside one waits for its grace.
 
   /// Told once for each opening that must wait for the schema lock, when it begins to: on the thread that opens, or on
   /// one of the executor's blocking pool where the session is reopened.
   std::function<void(const SchemaWait&)> on_schema_wait = {};
 
   /// Told after a new session has taken the place of one that was gone. On a thread of the executor's blocking pool.
+  /// Where that one is gone again at once, its successor may be told of on another thread before this has returned.
   std::function<void(const SessionId& old_id, const SessionId& new_id)> on_reopened = {};
 
   /// Told when the session is over though nobody closed it: gone, stalled, failed, or not to be reopened. Once, on a
