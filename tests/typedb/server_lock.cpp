@@ -28,7 +28,7 @@ using typedb_server::Server;
 
 constexpr auto at_once = 0ms;
 constexpr auto long_wait = 10min;
-constexpr auto long_enough_to_arrive = 700ms;  // and be given up
+constexpr auto long_enough_to_arrive = 2s;  // and be given up
 
 struct Fixture {
   Server server{{.threads = 4}};
@@ -176,6 +176,7 @@ BOOST_FIXTURE_TEST_CASE(what_was_opened_for_nobody_holds_the_lock_until_its_idle
   const Status given_up = client.open_schema(id, long_wait, 300ms, long_enough_to_arrive);
   BOOST_TEST(server.schema_waiters() == 1U);
   BOOST_TEST(client.close(holder).ok());
+  BOOST_TEST(eventually("the session is opened for nobody", [&] { return server.opened() == 2; }));
   const Status next = client.open_schema(id, long_wait);
 
   BOOST_CHECK(given_up.error_code() == StatusCode::DEADLINE_EXCEEDED);

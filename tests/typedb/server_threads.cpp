@@ -33,7 +33,7 @@ using typedb_server::SingleThreads;
 
 constexpr auto at_once = 0ms;
 constexpr auto long_wait = 10min;
-constexpr auto long_enough_to_arrive = 700ms;  // and be given up
+constexpr auto long_enough_to_arrive = 2s;  // and be given up
 
 // A server with a schema session, and opens that wait for its lock on so many of its two threads.
 struct Blocked {
