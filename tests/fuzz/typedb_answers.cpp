@@ -195,6 +195,8 @@ void check_manager(Input& input) {
   int lost = 0;
   heartbeat::typedb::ManagerOptions<ManualClock> manager_options;
   manager_options.registry = {.seed = 1, .shards = 1};
+  // Real time: for a database that others may be making, and for closes that were refused.
+  manager_options.call_timeout = manager_options.close_timeout = 10us;
   Manager manager{stub, manager_options, clock, executor};
   Manager::Options options;
   options.create_database = input.flag();
