@@ -18,6 +18,11 @@
 
 namespace heartbeat::testing {
 
+// How long a schema session's lock is waited for inside the server, and a call that is to arrive there and be given up.
+inline constexpr std::chrono::milliseconds at_once{0};
+inline constexpr std::chrono::minutes long_wait{10};
+inline constexpr std::chrono::seconds long_enough_to_arrive{2};
+
 /// Threading: any thread. Blocks: every call, to its limit.
 class BareClient {
  public:

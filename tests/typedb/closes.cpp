@@ -2,11 +2,10 @@
 // The way out of a session on a server that throws away what its client no longer waits for: a close waits as long as
 // the server may have the session, is repeated where it failed, and says what it knows. Read next: openings.cpp.
 #include <chrono>
-#include <mutex>
+#include <functional>
 #include <optional>
 #include <system_error>
 #include <typedb_server/server.hpp>
-#include <vector>
 
 #include <boost/test/unit_test.hpp>
 #include <grpcpp/support/status.h>
@@ -14,6 +13,7 @@
 #include <heartbeat/transports/typedb_session_manager.hpp>
 
 #include "../waiting.hpp"
+#include "unclosed_ones.hpp"
 
 BOOST_AUTO_TEST_SUITE(closes)
 
@@ -21,6 +21,8 @@ namespace {
 
 using namespace std::chrono_literals;
 using heartbeat::testing::eventually;
+using heartbeat::testing::generous_limit;
+using heartbeat::testing::UnclosedOnes;
 using heartbeat::typedb::SessionManager;
 using heartbeat::typedb::SessionOptions;
 using heartbeat::typedb::SessionState;
@@ -28,7 +30,6 @@ using heartbeat::typedb::Unclosed;
 using typedb_server::Counters;
 using typedb_server::Fault;
 
-constexpr std::chrono::seconds generous{60};
 const grpc::Status busy{grpc::StatusCode::RESOURCE_EXHAUSTED, "not today"};
 
 // Whose closes are repeated soon, and given up by the engine at once.
@@ -43,14 +44,10 @@ SessionOptions<> hasty(heartbeat::Duration idle_timeout = 30s) {
 
 struct Fixture {
   typedb_server::Server server{{.threads = 2}};
-  std::mutex mutex;
-  std::vector<Unclosed> unclosed;  // mutex
+  UnclosedOnes unclosed;
   std::optional<SessionManager> manager{
       std::in_place, heartbeat::typedb::channel_to(server.address()),
-      heartbeat::typedb::ManagerOptions<>{.close_timeout = 50ms, .on_unclosed = [this](const Unclosed& one) {
-                                            const std::scoped_lock lock{mutex};
-                                            unclosed.push_back(one);
-                                          }}};
+      heartbeat::typedb::ManagerOptions<>{.close_timeout = 50ms, .on_unclosed = std::ref(unclosed)}};
 };
 
 }  // namespace
@@ -74,9 +71,9 @@ BOOST_FIXTURE_TEST_CASE(a_close_runs_on_after_its_owner_has_ceased_to_wait, Fixt
   BOOST_TEST(!error);
   BOOST_TEST(server.closes(id.view()) == 1);
   BOOST_TEST(eventually("nothing is owed any more", [&] { return manager->size() == 0; }));
-  BOOST_TEST(manager->shutdown(generous));
+  BOOST_TEST(manager->shutdown(generous_limit));
   BOOST_TEST(server.closes(id.view()) == 1);
-  BOOST_TEST(unclosed.empty());
+  BOOST_TEST(unclosed.size() == 0U);
 }
 
 BOOST_FIXTURE_TEST_CASE(a_close_that_fails_is_repeated_until_it_does_not, Fixture) {
@@ -100,7 +97,7 @@ BOOST_FIXTURE_TEST_CASE(a_close_that_always_fails_is_over_when_the_server_cannot
 
   BOOST_TEST(eventually("it is over", [&] { return session.state() == SessionState::closed; }));
   BOOST_TEST(eventually("nothing is owed any more", [&] { return manager->size() == 0; }));
-  BOOST_TEST(server.wait_for(generous, [](const Counters& now) { return now.expired == 1; }));
+  BOOST_TEST(server.wait_for(generous_limit, [](const Counters& now) { return now.expired == 1; }));
   std::error_code error;
   session.close(error);
   BOOST_TEST(!error);
@@ -122,15 +119,16 @@ BOOST_FIXTURE_TEST_CASE(what_is_not_confirmed_when_the_manager_goes_is_told, Fix
   server.set_faults({.close = Fault::request_lost()});
 
   BOOST_TEST(!manager->shutdown(10ms));
-  BOOST_TEST(!manager->shutdown(generous), "nor has it been confirmed since");
+  BOOST_TEST(!manager->shutdown(generous_limit), "nor has it been confirmed since");
   manager.reset();
 
   BOOST_TEST_REQUIRE(unclosed.size() == 1U);
-  BOOST_TEST(unclosed[0].database == "orders");
-  BOOST_TEST((unclosed[0].id == id));
-  BOOST_CHECK(unclosed[0].at_most == heartbeat::Duration{30s});
-  BOOST_TEST(!!unclosed[0].error);
-  BOOST_TEST(!unclosed[0].text.empty());
+  const Unclosed one = unclosed.all().front();
+  BOOST_TEST(one.database == "orders");
+  BOOST_TEST((one.id == id));
+  BOOST_CHECK(one.at_most == heartbeat::Duration{30s});
+  BOOST_TEST(!!one.error);
+  BOOST_TEST(!one.text.empty());
   BOOST_TEST(server.knows(id.view()));
 }
 
@@ -139,7 +137,7 @@ BOOST_FIXTURE_TEST_CASE(a_close_that_was_executed_without_an_answer_is_done_at_t
   auto session = manager->open("orders", hasty());
   server.set_faults({.close = Fault::answer_lost()});
   session.request_close();
-  BOOST_TEST(server.wait_for(generous, [](const Counters& now) { return now.closed == 1; }));
+  BOOST_TEST(server.wait_for(generous_limit, [](const Counters& now) { return now.closed == 1; }));
 
   server.clear_faults();
   server.drop_connections();

@@ -5,7 +5,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstddef>
-#include <mutex>
+#include <functional>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -21,6 +21,7 @@
 #include <heartbeat/transports/typedb_session_manager.hpp>
 
 #include "../waiting.hpp"
+#include "unclosed_ones.hpp"
 
 BOOST_AUTO_TEST_SUITE(openings)
 
@@ -28,6 +29,8 @@ namespace {
 
 using namespace std::chrono_literals;
 using heartbeat::testing::eventually;
+using heartbeat::testing::generous_limit;
+using heartbeat::testing::UnclosedOnes;
 using heartbeat::typedb::SessionManager;
 using heartbeat::typedb::SessionOptions;
 using heartbeat::typedb::SessionState;
@@ -36,33 +39,13 @@ using heartbeat::typedb::Unclosed;
 using typedb_server::Counters;
 using typedb_server::Fault;
 
-constexpr std::chrono::seconds generous{60};
-
-// What was told as unclosed.
-class UnclosedOnes {
- public:
-  void operator()(const Unclosed& unclosed) {
-    const std::scoped_lock lock{mutex_};
-    all_.push_back(unclosed);
-  }
-  [[nodiscard]] std::vector<Unclosed> all() const {
-    const std::scoped_lock lock{mutex_};
-    return all_;
-  }
-  [[nodiscard]] std::size_t size() const { return all().size(); }
-
- private:
-  mutable std::mutex mutex_;
-  std::vector<Unclosed> all_;  // mutex_
-};
-
 struct Fixture {
   typedb_server::Server server{{.threads = 2}};
   UnclosedOnes unclosed;
 
   // A manager that waits for no answer for long.
   [[nodiscard]] heartbeat::typedb::ManagerOptions<> impatient(heartbeat::Duration call_timeout = 30ms) {
-    return {.call_timeout = call_timeout, .on_unclosed = [this](const Unclosed& one) { unclosed(one); }};
+    return {.call_timeout = call_timeout, .on_unclosed = std::ref(unclosed)};
   }
 };
 
@@ -86,7 +69,7 @@ BOOST_FIXTURE_TEST_CASE(what_an_open_brings_that_was_given_up_is_closed, Fixture
     BOOST_CHECK(error == std::errc::timed_out);
     BOOST_TEST(text.find("goes on in the background, and what it brings is closed") != std::string::npos, text);
   }
-  BOOST_TEST(server.wait_for(generous, [](const Counters& now) { return now.closed == 2; }));
+  BOOST_TEST(server.wait_for(generous_limit, [](const Counters& now) { return now.closed == 2; }));
   BOOST_TEST(server.opened() == 2);
   BOOST_TEST(server.schema_sessions() == 0U);
   BOOST_TEST(unclosed.size() == 0U);
@@ -101,7 +84,7 @@ BOOST_FIXTURE_TEST_CASE(a_schema_open_that_was_given_up_locks_nobody_out, Fixtur
   const auto none = one.open("orders", schema(), error);
   server.clear_faults();
 
-  const auto session = other.open("orders", schema(generous));
+  const auto session = other.open("orders", schema(generous_limit));
 
   BOOST_TEST(!none);
   BOOST_CHECK(error == std::errc::timed_out);
@@ -145,7 +128,7 @@ BOOST_FIXTURE_TEST_CASE(what_is_answered_makes_room_in_the_background, Fixture) 
     }
     server.resume();
     const auto closed = static_cast<std::uint64_t>((round + 1) * heartbeat::typedb::detail::most_in_background);
-    BOOST_TEST(server.wait_for(generous, [&](const Counters& now) { return now.closed == closed; }));
+    BOOST_TEST(server.wait_for(generous_limit, [&](const Counters& now) { return now.closed == closed; }));
     BOOST_TEST(eventually("all is over", [&] { return manager.size() == 0; }));
   }
   BOOST_TEST(unclosed.size() == 0U);
@@ -167,7 +150,7 @@ BOOST_FIXTURE_TEST_CASE(an_open_that_waits_may_be_told_to_stop, Fixture) {
   server.resume();
 
   BOOST_CHECK(error == std::errc::operation_canceled);
-  BOOST_TEST(server.wait_for(generous, [](const Counters& now) { return now.closed == 1; }));
+  BOOST_TEST(server.wait_for(generous_limit, [](const Counters& now) { return now.closed == 1; }));
 }
 
 BOOST_FIXTURE_TEST_CASE(one_who_was_told_to_stop_before_opens_nothing, Fixture) {
@@ -180,7 +163,7 @@ BOOST_FIXTURE_TEST_CASE(one_who_was_told_to_stop_before_opens_nothing, Fixture) 
     BOOST_CHECK(error == std::errc::operation_canceled);
   }
 
-  BOOST_TEST(manager.shutdown(generous));
+  BOOST_TEST(manager.shutdown(generous_limit));
   BOOST_TEST(server.opened() == 0);
 }
 
@@ -198,7 +181,7 @@ BOOST_FIXTURE_TEST_CASE(a_shutdown_inside_a_callback_comes_back, Fixture) {
 
   BOOST_CHECK(error == heartbeat::errc::shut_down);
   BOOST_TEST(!is_shut);
-  BOOST_TEST(manager.shutdown(generous));
+  BOOST_TEST(manager.shutdown(generous_limit));
 }
 
 // Its owner is not through with the end of one, another end waits, and there is no room for a third.
@@ -227,7 +210,7 @@ BOOST_FIXTURE_TEST_CASE(what_a_heartbeat_cannot_be_started_for_is_closed_and_for
   may_go_on.notify_all();
   sessions.clear();
   BOOST_TEST(eventually("nothing is left", [&] { return manager.size() == 0; }));
-  BOOST_TEST(server.wait_for(generous, [](const Counters& now) { return now.open == 0; }));
+  BOOST_TEST(server.wait_for(generous_limit, [](const Counters& now) { return now.open == 0; }));
 }
 
 BOOST_FIXTURE_TEST_CASE(a_shutdown_ends_the_opens_that_wait_and_their_sessions, Fixture) {
@@ -243,20 +226,20 @@ BOOST_FIXTURE_TEST_CASE(a_shutdown_ends_the_opens_that_wait_and_their_sessions, 
     const std::jthread waiter{[&] { (void)manager->open("orders", schema(1h), of_schema); }};
     BOOST_TEST(eventually("both wait", [&] { return server.queued() >= 2; }));
     server.resume();
-    BOOST_TEST(manager->shutdown(generous));
+    BOOST_TEST(manager->shutdown(generous_limit));
   }
 
   BOOST_TEST((!of_data || of_data == heartbeat::errc::shut_down), of_data.message());
   BOOST_CHECK(of_schema == heartbeat::errc::shut_down);
   holder.close();
-  BOOST_TEST(server.wait_for(generous, [](const Counters& now) { return now.open == 0; }));
+  BOOST_TEST(server.wait_for(generous_limit, [](const Counters& now) { return now.open == 0; }));
 }
 
 // Each order in which one loses the lock, gets it back, closes, and others wait for it.
 BOOST_FIXTURE_TEST_CASE(losing_closing_and_waiting_for_the_lock_may_meet_in_any_order, Fixture) {
   SessionManager manager{heartbeat::typedb::channel_to(server.address())};
   for (int round = 0; round != 12; ++round) {
-    SessionOptions<> options = schema(generous);
+    SessionOptions<> options = schema(generous_limit);
     options.reopen_when_gone = true;
     options.heartbeat = heartbeat_of(options);
     options.heartbeat->interval = 2ms;
@@ -279,7 +262,7 @@ BOOST_FIXTURE_TEST_CASE(losing_closing_and_waiting_for_the_lock_may_meet_in_any_
       if (round % 3 == 0) first = {};
     }
   }
-  BOOST_TEST(manager.shutdown(generous));
+  BOOST_TEST(manager.shutdown(generous_limit));
   BOOST_TEST(manager.size() == 0U);
   BOOST_TEST(server.schema_sessions() == 0U);
 }
@@ -296,7 +279,7 @@ BOOST_FIXTURE_TEST_CASE(those_who_wait_for_the_schema_lock_keep_nobody_from_bein
   std::atomic<int> opened{0};
   for (SessionManager* manager : {&second, &third, &second, &third}) {
     waiters.emplace_back([&, manager] {
-      SessionOptions<> options = schema(generous);
+      SessionOptions<> options = schema(generous_limit);
       options.on_schema_wait = [&](const auto&) { ++waiting; };
       auto session = manager->open("orders", std::move(options));
       if (session.valid()) ++opened;
@@ -348,7 +331,7 @@ BOOST_FIXTURE_TEST_CASE(many_may_make_one_database_at_once, Fixture) {
     std::vector<std::jthread> threads;
     for (int i = 0; i != programs; ++i) {
       threads.emplace_back([&] {
-        SessionManager manager{heartbeat::typedb::channel_to(server.address()), {.call_timeout = generous}};
+        SessionManager manager{heartbeat::typedb::channel_to(server.address()), {.call_timeout = generous_limit}};
         std::error_code error;
         std::string text;
         const auto session = manager.open("new one", {.create_database = true}, error, &text);

@@ -4,8 +4,8 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <random>
 #include <stop_token>
@@ -13,7 +13,6 @@
 #include <system_error>
 #include <typedb_server/server.hpp>
 #include <utility>
-#include <vector>
 
 #include <boost/test/unit_test.hpp>
 #include <grpcpp/create_channel.h>
@@ -24,6 +23,7 @@
 
 #include "awaited.hpp"
 #include "bare_client.hpp"
+#include "unclosed_ones.hpp"
 
 BOOST_AUTO_TEST_SUITE(reopening)
 
@@ -272,14 +272,10 @@ BOOST_FIXTURE_TEST_CASE(a_session_may_be_gone_again_while_its_owner_is_told_of_i
 // Nobody knows whether the server has opened it.
 BOOST_AUTO_TEST_CASE(an_attempt_that_the_shutdown_cancels_is_told) {
   typedb_server::Server server;
-  std::mutex mutex;
-  std::vector<heartbeat::typedb::Unclosed> unclosed;
+  heartbeat::testing::UnclosedOnes unclosed;
   std::optional<SessionManager> manager{
       std::in_place, channel_to(server.address()),
-      heartbeat::typedb::ManagerOptions<>{.close_timeout = 10ms, .on_unclosed = [&](const auto& one) {
-                                            const std::scoped_lock lock{mutex};
-                                            unclosed.push_back(one);
-                                          }}};
+      heartbeat::typedb::ManagerOptions<>{.close_timeout = 10ms, .on_unclosed = std::ref(unclosed)}};
   Fixture fixture;
   SessionOptions<> wanted = fixture.options();
   wanted.type = heartbeat::typedb::SessionType::schema;
@@ -291,8 +287,9 @@ BOOST_AUTO_TEST_CASE(an_attempt_that_the_shutdown_cancels_is_told) {
   manager.reset();
 
   BOOST_TEST_REQUIRE(unclosed.size() == 1U);
-  BOOST_TEST(!unclosed[0].id.has_value());
-  BOOST_TEST(unclosed[0].text.find("schema lock") != std::string::npos, unclosed[0].text);
+  const heartbeat::typedb::Unclosed one = unclosed.all().front();
+  BOOST_TEST(!one.id.has_value());
+  BOOST_TEST(one.text.find("schema lock") != std::string::npos, one.text);
   BOOST_TEST(server.schema_sessions() == 1U);
 }
 

@@ -21,14 +21,13 @@ namespace {
 using namespace std::chrono_literals;
 using grpc::Status;
 using grpc::StatusCode;
+using heartbeat::testing::at_once;
 using heartbeat::testing::BareClient;
 using heartbeat::testing::eventually;
+using heartbeat::testing::long_enough_to_arrive;
+using heartbeat::testing::long_wait;
 using typedb_server::SchemaLocks;
 using typedb_server::Server;
-
-constexpr auto at_once = 0ms;
-constexpr auto long_wait = 10min;
-constexpr auto long_enough_to_arrive = 2s;  // and be given up
 
 struct Fixture {
   Server server{{.threads = 4}};

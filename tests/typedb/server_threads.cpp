@@ -25,15 +25,14 @@ namespace {
 using namespace std::chrono_literals;
 using grpc::Status;
 using grpc::StatusCode;
+using heartbeat::testing::at_once;
 using heartbeat::testing::Awaited;
 using heartbeat::testing::BareClient;
 using heartbeat::testing::eventually;
+using heartbeat::testing::long_enough_to_arrive;
+using heartbeat::testing::long_wait;
 using typedb_server::Server;
 using typedb_server::SingleThreads;
-
-constexpr auto at_once = 0ms;
-constexpr auto long_wait = 10min;
-constexpr auto long_enough_to_arrive = 2s;  // and be given up
 
 // A server with a schema session, and opens that wait for its lock on so many of its two threads.
 struct Blocked {

@@ -19,6 +19,7 @@
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include <grpcpp/support/status.h>
@@ -29,6 +30,9 @@
 #include <heartbeat/transports/grpc_call.hpp>
 
 namespace heartbeat::typedb::detail {
+
+/// What is said of an answer whose session id is none.
+inline constexpr std::string_view bad_id = "the server answered with a session id that has not 16 bytes";
 
 /// How many opens that were given up may be under way for a manager; one more is cancelled.
 inline constexpr int most_in_background = 16;

@@ -184,9 +184,7 @@ class Opening {
 
   [[nodiscard]] grpc::Status ask_in_turn(const typename Manager::Record& record, std::shared_ptr<Attempt>& attempt) {
     const auto begin = SteadyClock::now();
-    const auto left = [&, limit = std::chrono::nanoseconds{record.options.schema_lock_wait}] {
-      return std::min<std::chrono::nanoseconds>(limit - (SteadyClock::now() - begin), std::chrono::hours{24 * 365});
-    };
+    const auto left = [&, limit = patience_of(record.options)] { return limit - (SteadyClock::now() - begin); };
     const Place place{*manager_.schema_turns_, record.database};
     if (place.ahead() > 0 && left() > std::chrono::nanoseconds::zero()) tell_schema_wait(record, place.ahead(), {});
     // Whoever waited for his turn in vain asks once all the same: the answer is the server's to give.

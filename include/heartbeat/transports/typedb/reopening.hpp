@@ -150,9 +150,7 @@ class ReopenableSession final : public SessionRecord<typename Manager::ClockType
   }
 
   [[nodiscard]] TimeSpan patience() const noexcept {
-    constexpr std::chrono::nanoseconds longest = std::chrono::hours{24 * 365};
-    return std::chrono::duration_cast<TimeSpan>(
-        std::min<std::chrono::nanoseconds>(this->options.schema_lock_wait, longest));
+    return std::chrono::duration_cast<TimeSpan>(patience_of(this->options));
   }
 
   // From aside: whoever stood before it has left.
@@ -201,7 +199,7 @@ class ReopenableSession final : public SessionRecord<typename Manager::ClockType
     const SessionId new_id = error ? SessionId{} : SessionId::from_bytes(attempt->answer().id, error);
     if (!error) return resume(new_id, attempt->asked_at());
     if (is_passing(status.error_code())) return wait();
-    lose(error, status.ok() ? "the server answered with a session id that has not 16 bytes" : status.error_message());
+    lose(error, status.ok() ? std::string{bad_id} : status.error_message());
     rest();
   }
 
@@ -236,19 +234,11 @@ class ReopenableSession final : public SessionRecord<typename Manager::ClockType
     if (error) {
       lose(error, {});
     } else {
-      tell_reopened(old_id, new_id);
+      tell(this->options.on_reopened, old_id, new_id);
     }
     if (task == Task::report_lost) manager->report_lost(*this);
     if (task == Task::reopen) self->reopen(self);
     ledger->leave();
-  }
-
-  void tell_reopened(const SessionId& old_id, const SessionId& new_id) noexcept {
-    try {
-      if (this->options.on_reopened) this->options.on_reopened(old_id, new_id);
-    } catch (...) {
-      // As with a sink, a callback that throws changes nothing.
-    }
   }
 
   // Once for each reopening.

@@ -12,6 +12,8 @@
 
 #include <grpcpp/support/status.h>
 
+#include <heartbeat/transports/typedb/session_options.hpp>
+
 namespace heartbeat::typedb::detail {
 
 /// True if another session has the database's schema lock.
@@ -42,11 +44,7 @@ template <class Generator>
 /// Tells the owner of the record, which wants a schema session, that it waits.
 template <class Record>
 void tell_schema_wait(const Record& record, std::size_t ahead, std::string_view text) noexcept {
-  try {
-    if (record.options.on_schema_wait) record.options.on_schema_wait({record.database, ahead, text});
-  } catch (...) {
-    // As with a sink, a callback that throws changes nothing.
-  }
+  tell(record.options.on_schema_wait, SchemaWait{record.database, ahead, text});
 }
 
 }  // namespace heartbeat::typedb::detail

@@ -94,7 +94,7 @@ Session<C> BasicSessionManager<Stub, C, E>::open(std::string database, Options o
   if (error) return {};
 
   const SessionId id = SessionId::from_bytes(attempt->answer().id, error);
-  if (error && text != nullptr) *text = "the server answered with a session id that has not 16 bytes";
+  if (error && text != nullptr) *text = detail::bad_id;
   if (error) return {};
   const auto granted_at = attempt->asked_at();
   const Task task = begin_first_beating(record, id, granted_at, error);
@@ -112,9 +112,8 @@ std::error_code BasicSessionManager<Stub, C, E>::broken_rule_of(const std::strin
   const char* invalid = nullptr;
   if (idle < Duration{std::chrono::milliseconds{1}} || idle > Duration{longest_idle_timeout}) {
     invalid =
-        "idle_timeout must be between 1 ms and longest_idle_timeout: a session that TypeDB opens with 0 or less is "
-        "dead "
-        "at once";
+        "idle_timeout must be between 1 ms and longest_idle_timeout: TypeDB opens a session with 0 or less, dead at "
+        "once";
   }
   if (options.type > SessionType::schema) invalid = "type must be data or schema";
   if (options.schema_lock_wait.count() < 0) invalid = "schema_lock_wait must not be negative";
@@ -271,11 +270,7 @@ void BasicSessionManager<Stub, C, E>::lose(Record& record, Failure<SessionId> fa
 
 template <class Stub, Clock C, class E>
 void BasicSessionManager<Stub, C, E>::report_lost(Record& record) noexcept {
-  try {
-    if (record.options.on_lost) record.options.on_lost(*record.failure);
-  } catch (...) {
-    // As with a sink, a callback that throws changes nothing.
-  }
+  detail::tell(record.options.on_lost, *record.failure);
 }
 
 template <class Stub, Clock C, class E>
@@ -294,11 +289,7 @@ void BasicSessionManager<Stub, C, E>::tell_unanswered(const std::string& databas
 
 template <class Stub, Clock C, class E>
 void BasicSessionManager<Stub, C, E>::tell_unclosed(const Unclosed& unclosed) noexcept {
-  try {
-    if (options_.on_unclosed) options_.on_unclosed(unclosed);
-  } catch (...) {
-    // As with a sink, a callback that throws changes nothing.
-  }
+  detail::tell(options_.on_unclosed, unclosed);
 }
 
 template <class Stub, Clock C, class E>

@@ -12,6 +12,7 @@
 #include <optional>
 #include <stop_token>
 #include <string_view>
+#include <utility>
 
 #include <heartbeat/boot_clock.hpp>
 #include <heartbeat/clock.hpp>
@@ -101,6 +102,22 @@ template <Clock C>
 }
 
 namespace detail {
+
+/// Calls what the user gave to be told, if he gave any. As with a sink, one that throws changes nothing.
+template <class... Parameters, class... Arguments>
+void tell(const std::function<void(Parameters...)>& callback, Arguments&&... arguments) noexcept {
+  try {
+    if (callback) callback(std::forward<Arguments>(arguments)...);
+  } catch (...) {
+  }
+}
+
+/// How long to wait for the schema lock: no longer than clocks can count.
+template <Clock C>
+[[nodiscard]] std::chrono::nanoseconds patience_of(const SessionOptions<C>& options) noexcept {
+  constexpr std::chrono::nanoseconds longest = std::chrono::hours{24 * 365};
+  return std::min<std::chrono::nanoseconds>(options.schema_lock_wait, longest);
+}
 
 /// How long the server keeps such a session without a pulse, in the unit of the clock.
 template <Clock C>
