@@ -32,13 +32,15 @@ struct LastOfChild {
   bool is_child = false;
 };
 inline LastOfChild last_of_child;
+#endif
 
+#if HEARTBEAT_TEST_ADDRESS_SANITIZED
 /// True, if all threads but the caller's are asleep.
 [[nodiscard]] inline bool others_sleep() {
   for (const auto& task : std::filesystem::directory_iterator{"/proc/self/task"}) {
     if (task.path().filename() == std::to_string(::gettid())) continue;
     std::ifstream file{task.path() / "stat"};
-    std::string text{std::istreambuf_iterator<char>{file}, {}};
+    const std::string text{std::istreambuf_iterator<char>{file}, {}};
     // "ID (NAME) STATE ...", and none if the thread has just ended; proc(5)
     const auto end_of_name = text.rfind(") ");
     if (end_of_name != std::string::npos && text[end_of_name + 2] != 'S') return false;
@@ -67,14 +69,14 @@ class Child {
 /// Forks. The child calls `fn(const Child&)` and exits. True, if it said nothing, and neither hung nor died.
 template <class Fn>
 [[nodiscard]] Waited in_child(Fn fn) {
+#if HEARTBEAT_TEST_ADDRESS_SANITIZED
+  // The C library's allocator survives a fork; that of clang 14's sanitizer does not: in the child its locks stay with
+  // whoever allocated just then. A thread that sleeps does not allocate.
+  if (Waited asleep = eventually("the other threads' sleep", [] { return others_sleep(); }); !asleep) return asleep;
+#endif
   int ends[2];
   if (::pipe(ends) != 0) throw std::system_error{errno, std::generic_category(), "pipe"};
   std::fflush(nullptr);  // else the child prints it once more
-#if HEARTBEAT_TEST_SANITIZED
-  // The C library's allocator survives a fork; a sanitizer's may not (clang 14's): in the child its locks stay with
-  // whoever allocated just then. A thread that sleeps does not allocate.
-  static_cast<void>(eventually("the other threads' sleep", [] { return others_sleep(); }));
-#endif
   const ::pid_t child = ::fork();
   if (child < 0) throw std::system_error{errno, std::generic_category(), "fork"};
   if (child == 0) {

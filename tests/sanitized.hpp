@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-// Whether the address or the thread sanitizer is at work, and whether it is the latter, which each compiler says in its
-// own way.
+// Whether the address or the thread sanitizer is at work, and which of them, which each compiler says in its own way.
 #pragma once
 
 #if defined(__has_feature)
@@ -17,3 +16,4 @@
 #define HEARTBEAT_TEST_SANITIZED 0
 #endif
 #endif
+#define HEARTBEAT_TEST_ADDRESS_SANITIZED (HEARTBEAT_TEST_SANITIZED && !HEARTBEAT_TEST_THREAD_SANITIZED)

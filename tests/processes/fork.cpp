@@ -338,7 +338,7 @@ BOOST_AUTO_TEST_CASE(an_executor_in_the_child_has_stopped) {
   BOOST_TEST(ran.wait());
 }
 
-#if !HEARTBEAT_TEST_SANITIZED  // whose allocator would be locked in the child, by one of the busy threads
+#if !HEARTBEAT_TEST_ADDRESS_SANITIZED  // whose allocator would be locked in the child, by one of the busy threads
 /// Calls functions over and over, each on a thread of its own, until it dies.
 class Busy {
  public:
